@@ -1,0 +1,89 @@
+/**
+ * Group commit: what arrives while a write is in flight goes together in the next one. There is no timer, so an idle system writes at once and
+ * a busy one gets cheaper per item (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984).
+ */
+export interface Batch<In, Out> {
+  /** Resolves with this item's own result. Rejects with OverloadError, without having written, when too many wait. */
+  add(item: In): Promise<Out>
+  /** Resolves when nothing waits and nothing is in flight. */
+  idle(): Promise<void>
+}
+
+export interface BatchOptions<In, Out> {
+  /** Writes the items and answers with one result each, in the same order. */
+  write: (items: In[]) => Promise<Out[]>
+  /** Most items in a write; default 500. */
+  maxItems?: number
+  /** Most writes in flight; default 1. */
+  maxInFlight?: number
+  /** Most items that may wait; default 10,000. */
+  maxWaiting?: number
+  /** True for an error that one bad item may have caused: the write is tried again in halves, so that only the bad item fails. The failed write must have left nothing behind. */
+  isItemFault?: (error: unknown) => boolean
+}
+
+export class OverloadError extends Error {
+  constructor(waiting: number) {
+    super(`${String(waiting)} writes wait already.`)
+    this.name = 'OverloadError'
+  }
+}
+
+interface Waiting<In, Out> {
+  item: In
+  resolve: (result: Out) => void
+  reject: (error: unknown) => void
+}
+
+export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Out> {
+  const { write, maxItems = 500, maxInFlight = 1, maxWaiting = 10_000, isItemFault = () => false } = options
+  let waiting: Waiting<In, Out>[] = []
+  let inFlight = 0
+  let idleWaiters: (() => void)[] = []
+
+  function pump(): void {
+    while (inFlight < maxInFlight && waiting.length > 0) {
+      const round = waiting.length <= maxItems ? waiting : waiting.slice(0, maxItems)
+      waiting = waiting.length <= maxItems ? [] : waiting.slice(maxItems)
+      inFlight++
+      void settle(round).finally(() => {
+        inFlight--
+        pump()
+      })
+    }
+    if (inFlight === 0 && waiting.length === 0) {
+      for (const wake of idleWaiters.splice(0)) wake()
+    }
+  }
+
+  async function settle(round: Waiting<In, Out>[]): Promise<void> {
+    try {
+      const results = await write(round.map(({ item }) => item))
+      if (results.length !== round.length) throw new Error(`A batched write of ${String(round.length)} items gave ${String(results.length)} results.`)
+      round.forEach((one, i) => {
+        one.resolve(results[i] as Out)
+      })
+    } catch (error) {
+      if (round.length > 1 && isItemFault(error)) {
+        const half = round.length >> 1
+        await settle(round.slice(0, half))
+        await settle(round.slice(half))
+        return
+      }
+      for (const one of round) one.reject(error)
+    }
+  }
+
+  return {
+    add(item) {
+      if (waiting.length >= maxWaiting) return Promise.reject(new OverloadError(waiting.length))
+      const done = new Promise<Out>((resolve, reject) => waiting.push({ item, resolve, reject }))
+      pump()
+      return done
+    },
+    idle() {
+      if (inFlight === 0 && waiting.length === 0) return Promise.resolve()
+      return new Promise((resolve) => idleWaiters.push(resolve))
+    },
+  }
+}

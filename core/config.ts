@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+import { options } from './config-options.ts'
+
+export type OptionName = keyof typeof options
+export type Config = { [K in OptionName]: z.output<(typeof options)[K]> }
+
+const isOptionName = (name: string): name is OptionName => Object.hasOwn(options, name)
+
+/** Wrong configuration: the message names each option that is wrong, and how to mend it. A process that meets it must not start. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads the options that a process needs: default < `config/<NOODLE_ENV>.yaml` < environment < `<NAME>_FILE` (a file that holds the value,
+ * for secrets). An empty variable counts as not set.
+ * @throws ConfigError naming every option that is wrong
+ */
+export function readConfig<K extends OptionName>(names: readonly K[], env: NodeJS.ProcessEnv = process.env): Pick<Config, K> {
+  const problems: string[] = []
+  const file = readEnvironmentFile(env, problems)
+  const values: Record<string, unknown> = {}
+  for (const name of names) {
+    const raw = rawValue(name, env, file, problems)
+    const parsed = options[name].safeParse(raw)
+    if (parsed.success) values[name] = parsed.data
+    else problems.push(...parsed.error.issues.map((issue) => describeIssue(name, issue)))
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return values as Pick<Config, K>
+}
+
+/** Where an option's value comes from, for `noodle config`. */
+export type ValueSource = 'default' | 'file' | 'environment' | 'secret file'
+
+export function sourceOf(name: OptionName, env: NodeJS.ProcessEnv = process.env): ValueSource {
+  if (env[`${name}_FILE`]) return 'secret file'
+  if (env[name]) return 'environment'
+  return readEnvironmentFile(env, [])[name] === undefined ? 'default' : 'file'
+}
+
+function rawValue(name: OptionName, env: NodeJS.ProcessEnv, file: Record<string, unknown>, problems: string[]): unknown {
+  const path = env[`${name}_FILE`]
+  if (path) {
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch (error) {
+      problems.push(`${name}_FILE names ${path}, which can't be read: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    }
+  }
+  return env[name] || file[name]
+}
+
+function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record<string, unknown> {
+  const environment = env['NOODLE_ENV']
+  if (!environment) return {}
+  const path = join(env['NOODLE_CONFIG_DIR'] || 'config', `${environment}.yaml`)
+  if (!existsSync(path)) {
+    problems.push(`NOODLE_ENV is ${environment}, but there is no ${path}; write it, or leave NOODLE_ENV unset.`)
+    return {}
+  }
+  const content: unknown = parseYaml(readFileSync(path, 'utf8')) ?? {}
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    problems.push(`${path} must be a mapping of option names to values.`)
+    return {}
+  }
+  for (const name of Object.keys(content ?? {})) {
+    if (!isOptionName(name)) problems.push(`${path}: there is no option ${name}${didYouMean(name)}.`)
+  }
+  return content as Record<string, unknown>
+}
+
+function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
+  const where = issue.path.length > 0 ? `${name} at ${issue.path.join('.')}` : name
+  const missing = issue.code === 'invalid_type' && issue.input === undefined
+  return missing ? `${where} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim() : `${where}: ${issue.message}.`
+}
+
+function didYouMean(name: string): string {
+  const near = Object.keys(options)
+    .map((option) => ({ option, distance: editDistance(name.toUpperCase(), option) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  return near && near.distance <= 3 ? `; did you mean ${near.option}?` : ''
+}
+
+/** Levenshtein distance, one row at a time (Wagner and Fischer, 1974). */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitute))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,77 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+/** Every metric of the platform. Base units, bounded labels, never an id. */
+export type Metrics = ReturnType<typeof makeMetrics>
+
+const durationSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600]
+
+/** One registry a process; a scraper reads each process by itself. */
+export function makeMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    httpRequests: new Histogram({
+      name: 'noodle_http_request_duration_seconds',
+      help: 'Time to answer a request, by route pattern and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: durationSeconds,
+      registers,
+    }),
+    jobsAccepted: new Counter({
+      name: 'noodle_jobs_accepted_total',
+      help: 'Jobs that this gateway acknowledged.',
+      labelNames: ['tier', 'task'],
+      registers,
+    }),
+    jobsRefused: new Counter({
+      name: 'noodle_jobs_refused_total',
+      help: 'Jobs that this gateway refused, by the code of the reason.',
+      labelNames: ['code'],
+      registers,
+    }),
+    jobsDispatched: new Counter({
+      name: 'noodle_jobs_dispatched_total',
+      help: 'Jobs that entered the dispatch window (T2).',
+      labelNames: ['tier'],
+      registers,
+    }),
+    jobDuration: new Histogram({
+      name: 'noodle_job_duration_seconds',
+      help: 'Time that an attempt ran on this node, by how it ended.',
+      labelNames: ['tier', 'task', 'outcome'],
+      buckets: durationSeconds,
+      registers,
+    }),
+    jobPickup: new Histogram({
+      name: 'noodle_job_pickup_seconds',
+      help: 'Time from when a job was due to its start on this node.',
+      labelNames: ['tier'],
+      buckets: durationSeconds,
+      registers,
+    }),
+    jobsRunning: new Gauge({ name: 'noodle_jobs_running', help: 'Jobs that run on this node now.', labelNames: ['tier'], registers }),
+    claimsRefused: new Counter({
+      name: 'noodle_claims_refused_total',
+      help: 'Deliveries that turned out to be out of date when this node claimed them.',
+      labelNames: ['tier'],
+      registers,
+    }),
+    jobsReaped: new Counter({ name: 'noodle_jobs_reaped_total', help: 'Jobs taken back from nodes whose lease ran out (T7).', registers }),
+    jobsExpired: new Counter({ name: 'noodle_jobs_expired_total', help: 'Jobs not started by their expiresAt (T10).', registers }),
+    jobsPruned: new Counter({ name: 'noodle_jobs_pruned_total', help: 'Ended jobs removed after the retention time.', registers }),
+    tierJobs: new Gauge({
+      name: 'noodle_tier_jobs',
+      help: 'Live jobs of a tier by state, as last counted by ops.',
+      labelNames: ['tier', 'state'],
+      registers,
+    }),
+    tierOldestWait: new Gauge({
+      name: 'noodle_tier_oldest_wait_seconds',
+      help: 'How long the oldest due job of a tier has waited, as last measured by ops.',
+      labelNames: ['tier'],
+      registers,
+    }),
+  }
+}

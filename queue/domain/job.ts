@@ -1,0 +1,100 @@
+import type { JobState } from './job-state.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/** What a job needs of a node. */
+export interface Resources {
+  /** Cores; fractions are allowed. */
+  cpu: number
+  memoryMb: number
+  gpu: number
+}
+
+/** A submission that has been checked, has its defaults, and knows its tier. */
+export interface JobSpec {
+  task: string
+  payload: Json
+  tier: string
+  resources: Resources
+  /** 0..9; 9 runs first. */
+  priority: number
+  /** Not before; null for at once. `delayMs` counts from Postgres' now() at acceptance. */
+  runAt: Date | null
+  delayMs: number
+  timeoutMs: number
+  /** Not started by then: expired. */
+  expiresAt: Date | null
+  retry: RetryPolicy
+  labels: Record<string, string>
+  replayOf: string | null
+}
+
+/** Why an attempt or a job did not succeed. */
+export interface JobError {
+  /** Such as TIMEOUT, EXIT_CODE, SIGNAL, WORKER_LOST, CANCELLED, TASK_ERROR. */
+  code: string
+  message: string
+  /** The attempt that ended so, from 1; absent when the job never started. */
+  attempt?: number
+}
+
+/** What an attempt used. Fields that the task kind can't measure are absent. */
+export interface Usage {
+  wallMs: number
+  cpuMs?: number
+  maxRssBytes?: number
+}
+
+export interface Job extends JobSpec {
+  id: string
+  tenant: string
+  userId: string
+  state: JobState
+  /** Starts so far; 0 before the first. */
+  attempt: number
+  failures: number
+  crashes: number
+  handBacks: number
+  /** 0..100, or null when the task does not tell. */
+  progress: number | null
+  result: Json
+  error: JobError | null
+  usage: Usage | null
+  nodeId: string | null
+  cancelRequestedAt: Date | null
+  createdAt: Date
+  /** When the job may start, or could have started. */
+  dueAt: Date
+  startedAt: Date | null
+  finishedAt: Date | null
+}
+
+/** A line of a job's timeline. */
+export interface JobEvent {
+  seq: number
+  at: Date
+  state: JobState
+  attempt?: number
+  nodeId?: string
+  reason?: string
+}
+
+/** What a worker gets to run: the row as it was claimed. */
+export interface ClaimedJob {
+  id: string
+  tenant: string
+  task: string
+  tier: string
+  payload: Json
+  resources: Resources
+  timeoutMs: number
+  retry: RetryPolicy
+  attempt: number
+  failures: number
+  handBacks: number
+  /** Grows with every claim of this job and never goes back; who holds an older one is not believed. */
+  fence: number
+  /** How long the job stood due before it was claimed, by Postgres' clock. */
+  waitedMs: number
+}

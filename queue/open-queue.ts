@@ -1,0 +1,136 @@
+import { v7 as uuidv7 } from 'uuid'
+import { makeBatch } from '../core/batch.ts'
+import type { Config } from '../core/config.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
+import { openAuditTable } from './store/audit-table.ts'
+import { makeDeliveries } from './store/deliveries.ts'
+import type { Accepted, NewJob } from './store/jobs/accept.ts'
+import type { Finish } from './store/jobs/finish.ts'
+import { openJobsTable } from './store/jobs-table.ts'
+import { openNodesTable } from './store/nodes-table.ts'
+import { isRowFault, openPostgres } from './store/postgres.ts'
+import { makeRateCounts } from './store/rate-counts.ts'
+import { closeRedis, openRedis, untilReady } from './store/redis.ts'
+import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
+import { makeSignals } from './store/signals.ts'
+import { openUsersTable } from './store/users-table.ts'
+import type { ClaimedJob } from './domain/job.ts'
+import type { JobState } from './domain/job-state.ts'
+import type { QueueDeps } from './use-cases/queue-deps.ts'
+
+/** The options that whoever opens the queue reads. */
+export const queueOptions = [
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'STATEMENT_TIMEOUT_MS',
+  'REDIS_URL',
+  'TIERS',
+  'DISPATCH_WINDOW',
+  'LEASE_SECONDS',
+  'LEASE_GRACE_MS',
+  'CRASH_LIMIT',
+  'HAND_BACK_LIMIT',
+  'RETENTION_DAYS',
+] as const
+
+export type QueueConfig = Pick<Config, (typeof queueOptions)[number]>
+
+export interface OpenQueue {
+  deps: QueueDeps
+  /** True when Postgres answers. */
+  pingPostgres(): Promise<boolean>
+  /** Closes what was opened, in reverse. Twice is harmless. */
+  close(): Promise<void>
+}
+
+/** How long an opening waits for Redis; after it the process goes on without, and connects when Redis is back. */
+const redisDeadlineMs = 3000
+
+/**
+ * Connects to both stores and builds what use-cases take. `name` is the kind of process, as the stores' session lists show it.
+ * The node leases go over a connection of their own, so that a busy pool can't make a node lose its lease.
+ */
+export async function openQueue(config: QueueConfig, options: { name: string; log: Logger; metrics: Metrics }): Promise<OpenQueue> {
+  const { name, log, metrics } = options
+  const openPool = (poolSize: number) =>
+    openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs: config.STATEMENT_TIMEOUT_MS, name, log })
+  const redisConnections: ReturnType<typeof openRedis>[] = []
+  const connect = (purpose: 'commands' | 'worker' | 'subscriber') => {
+    const redis = openRedis({ redisUrl: config.REDIS_URL, purpose, name, log })
+    redisConnections.push(redis)
+    return redis
+  }
+
+  const postgres = openPool(config.DATABASE_POOL_SIZE)
+  const leases = openPool(1)
+  const commands = connect('commands')
+  await untilReady(commands, redisDeadlineMs)
+
+  const jobs = openJobsTable(postgres)
+  const deliveries = makeDeliveries(commands, () => connect('worker'), log)
+  const deps: QueueDeps = {
+    jobs,
+    nodes: openNodesTable(leases),
+    users: openUsersTable(postgres),
+    refreshTokens: openRefreshTokensTable(postgres),
+    audit: openAuditTable(postgres),
+    deliveries,
+    signals: makeSignals(commands, () => connect('subscriber'), log),
+    rateCounts: makeRateCounts(commands, log),
+    acceptBatch: makeBatch<NewJob, Accepted>({ write: (items) => jobs.accept(items), maxInFlight: 2, isItemFault: isRowFault }),
+    claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({ write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)) }),
+    finishBatch: makeBatch<{ bootId: string; finish: Finish }, JobState | null>({
+      write: (items) => perBoot(items, (bootId, own) => jobs.finish(bootId, own.map(({ finish }) => finish))),
+      isItemFault: isRowFault,
+    }),
+    tiers: config.TIERS,
+    settings: {
+      dispatchWindow: config.DISPATCH_WINDOW,
+      leaseMs: config.LEASE_SECONDS * 1000,
+      leaseGraceMs: config.LEASE_GRACE_MS,
+      crashLimit: config.CRASH_LIMIT,
+      handBackLimit: config.HAND_BACK_LIMIT,
+      retentionDays: config.RETENTION_DAYS,
+    },
+    newId: uuidv7,
+    log,
+    metrics,
+  }
+
+  async function claim(bootId: string, items: readonly { id: string }[]): Promise<(ClaimedJob | null)[]> {
+    const claimed = new Map((await jobs.claim(bootId, items.map(({ id }) => id))).map((job) => [job.id, job]))
+    return items.map(({ id }) => {
+      const job = claimed.get(id) ?? null
+      claimed.delete(id) // a delivery that came twice in one round starts one run
+      return job
+    })
+  }
+
+  return {
+    deps,
+    async pingPostgres() {
+      return postgres.query('SELECT 1').then(
+        () => true,
+        () => false,
+      )
+    },
+    async close() {
+      await deliveries.close()
+      await Promise.all(redisConnections.map(closeRedis))
+      await leases.close()
+      await postgres.close()
+    },
+  }
+}
+
+/** A process has one boot nearly always; a round may see two while it registers anew. */
+async function perBoot<In extends { bootId: string }, Out>(items: In[], write: (bootId: string, own: In[]) => Promise<Out[]>): Promise<Out[]> {
+  const results = new Map<In, Out>()
+  for (const bootId of new Set(items.map((item) => item.bootId))) {
+    const own = items.filter((item) => item.bootId === bootId)
+    const answers = await write(bootId, own)
+    own.forEach((item, i) => results.set(item, answers[i] as Out))
+  }
+  return items.map((item) => results.get(item) as Out)
+}

@@ -1,0 +1,111 @@
+import { type Job as BullJob, Queue, type QueueOptions, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Logger } from '../../core/logger.ts'
+import type { Delivery } from '../domain/delivery.ts'
+import type { DispatchedJob } from './jobs/dispatch.ts'
+import { redisUnavailable } from './redis.ts'
+import { bullPrefix } from './redis-keys.ts'
+
+/** What stands in Redis for a delivery: ids, and what Bull Board shows. Never a payload. */
+export interface DeliveryData {
+  /** Format of this object. */
+  v: 1
+  jobs: { id: string; seq: number }[]
+  tenant: string
+}
+
+/** Entries of each kind that BullMQ keeps after their end, for Bull Board only. */
+const keptEntries = 300
+
+export interface Consumer {
+  /** Takes no more deliveries and resolves when those in hand are done. */
+  close(): Promise<void>
+  /** True while it is connected and asks for deliveries. */
+  isRunning(): boolean
+}
+
+export interface Deliveries {
+  /** Puts deliveries into the tier's queue, in one round trip. @throws REDIS_UNAVAILABLE: some may have arrived */
+  send(tier: string, jobs: readonly DispatchedJob[]): Promise<void>
+  /** Those of the delivery ids that still wait or are held by a worker. @throws REDIS_UNAVAILABLE */
+  findLive(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
+  /** Takes deliveries of a tier, at most `concurrency` at once. A delivery counts as done whatever `handle` does: the rows own the progress. */
+  consume(tier: string, concurrency: number, handle: (delivery: Delivery) => Promise<void>): Consumer
+  /** BullMQ's own queue of a tier, for Bull Board, which only reads it. */
+  queueOf(tier: string): Queue<DeliveryData>
+  /** True when Redis answers. */
+  ping(): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** `commands` fails fast; `patient` opens a connection of its own for each consumer, which waits for Redis. */
+export function makeDeliveries(commands: Redis, patient: () => Redis, log: Logger): Deliveries {
+  const queues = new Map<string, Queue<DeliveryData>>()
+
+  function queueOf(tier: string): Queue<DeliveryData> {
+    let queue = queues.get(tier)
+    if (!queue) {
+      const options: QueueOptions = { connection: commands, prefix: bullPrefix(tier), skipWaitingForReady: true }
+      queue = new Queue<DeliveryData>(tier, options)
+      queue.on('error', (error) => log.debug('BullMQ queue error', { tier, error }))
+      queues.set(tier, queue)
+    }
+    return queue
+  }
+
+  return {
+    queueOf,
+    async send(tier, jobs) {
+      try {
+        await queueOf(tier).addBulk(
+          jobs.map(({ id, seq, deliveryId, task, tenant, priority }) => ({
+            name: task,
+            data: { v: 1, jobs: [{ id, seq }], tenant },
+            opts: {
+              jobId: deliveryId,
+              // BullMQ runs small numbers first, and those without one before all: ours are 9 (first) to 0.
+              priority: 10 - priority,
+              attempts: 1,
+              removeOnComplete: { count: keptEntries },
+              removeOnFail: { count: keptEntries },
+            },
+          })),
+        )
+      } catch (error) {
+        throw redisUnavailable(error)
+      }
+    },
+    async findLive(tier, deliveryIds) {
+      try {
+        const states = await Promise.all(deliveryIds.map((id) => queueOf(tier).getJobState(id)))
+        return new Set(deliveryIds.filter((_, i) => !['completed', 'failed', 'unknown'].includes(states[i] ?? 'unknown')))
+      } catch (error) {
+        throw redisUnavailable(error)
+      }
+    },
+    consume(tier, concurrency, handle) {
+      const worker = new Worker<DeliveryData>(tier, (job: BullJob<DeliveryData>) => handle({ tier, jobs: job.data.jobs }), {
+        connection: patient(),
+        prefix: bullPrefix(tier),
+        concurrency,
+        // The lock tells only that somebody holds the hint. A holder that dies leaves it to another after this time.
+        lockDuration: 30_000,
+        maxStalledCount: 5,
+        drainDelay: 5,
+      })
+      worker.on('error', (error) => log.debug('BullMQ worker error', { tier, error }))
+      worker.on('failed', (job, error) => log.warn('a delivery ended with an error', { tier, delivery: job?.id, error }))
+      return { close: () => worker.close(), isRunning: () => worker.isRunning() && !worker.isPaused() }
+    },
+    async ping() {
+      try {
+        return (await commands.ping()) === 'PONG'
+      } catch {
+        return false
+      }
+    },
+    async close() {
+      await Promise.all([...queues.values()].map((queue) => queue.close()))
+    },
+  }
+}

@@ -1,0 +1,37 @@
+import { acceptJobs, type NewJob } from './jobs/accept.ts'
+import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
+import { claimJobs } from './jobs/claim.ts'
+import { dispatchReady, findStaleDeliveries, readyDueJobs, redispatch, touchDeliveries } from './jobs/dispatch.ts'
+import { expireOverdue } from './jobs/expire.ts'
+import { type Finish, finishJobs } from './jobs/finish.ts'
+import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
+import { countTiers, findEnded, findJob, type JobFilter, listEvents, listJobs } from './jobs/read.ts'
+import { reapDeadNodes } from './jobs/reap.ts'
+import type { Postgres } from './postgres.ts'
+
+export type JobsTable = ReturnType<typeof openJobsTable>
+
+/** The jobs with their events, attempts and idempotency keys; one SQL act a file. */
+export function openJobsTable(postgres: Postgres) {
+  return {
+    accept: (jobs: readonly NewJob[]) => acceptJobs(postgres, jobs),
+    dispatchReady: (input: Parameters<typeof dispatchReady>[1]) => dispatchReady(postgres, input),
+    readyDue: (limit: number) => readyDueJobs(postgres, limit),
+    findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) => findStaleDeliveries(postgres, input),
+    redispatch: (jobs: Parameters<typeof redispatch>[1]) => redispatch(postgres, jobs),
+    touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
+    claim: (bootId: string, ids: readonly string[]) => claimJobs(postgres, bootId, ids),
+    finish: (bootId: string, finishes: readonly Finish[]) => finishJobs(postgres, bootId, finishes),
+    reapDeadNodes: (options: Parameters<typeof reapDeadNodes>[1]) => reapDeadNodes(postgres, options),
+    cancelUnstarted: (id: string, tenant: string | null) => cancelUnstarted(postgres, id, tenant),
+    requestCancel: (id: string, tenant: string | null) => requestCancel(postgres, id, tenant),
+    expireOverdue: (limit: number) => expireOverdue(postgres, limit),
+    pruneEnded: (options: Parameters<typeof pruneEnded>[1]) => pruneEnded(postgres, options),
+    pruneIdempotencyKeys: (limit: number) => pruneIdempotencyKeys(postgres, limit),
+    find: (id: string, tenant: string | null) => findJob(postgres, id, tenant),
+    list: (filter: JobFilter, page: Parameters<typeof listJobs>[2]) => listJobs(postgres, filter, page),
+    listEvents: (jobId: string, afterSeq?: number) => listEvents(postgres, jobId, afterSeq),
+    findEnded: (ids: readonly string[]) => findEnded(postgres, ids),
+    countTiers: () => countTiers(postgres),
+  }
+}

@@ -1,0 +1,100 @@
+import type { JobSpec } from '../../domain/job.ts'
+import type { JobState } from '../../domain/job-state.ts'
+import type { Postgres } from '../postgres.ts'
+
+export interface NewJob {
+  id: string
+  tenant: string
+  userId: string
+  spec: JobSpec
+  /** The same key of the same user within the keeping time gives the first job again. `bodyHash` tells whether it is the same request. */
+  idempotency: { key: string; bodyHash: Buffer } | null
+}
+
+export type Accepted =
+  | { kind: 'accepted'; id: string; state: JobState; createdAt: Date; dueAt: Date }
+  /** The key was used before: the job that it made, and whether the body was the same. */
+  | { kind: 'known'; id: string; isSameBody: boolean }
+
+const statement = `
+  WITH input AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::real[], $9::integer[], $10::smallint[],
+                         $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::smallint[], $16::integer[], $17::text[], $18::text[], $19::uuid[],
+                         $20::text[], $21::bytea[])
+      AS t(id, tenant, user_id, task, tier, priority, payload, cpu, memory_mb, gpu, run_at, delay_ms, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
+           labels, replay_of, idempotency_key, body_hash)
+  ), keyed AS (
+    -- In key order, so that two batches with the same keys can't wait for each other.
+    INSERT INTO idempotency_keys AS known (user_id, key, body_hash, job_id)
+    SELECT DISTINCT ON (user_id, idempotency_key) user_id, idempotency_key, body_hash, id FROM input
+    WHERE idempotency_key IS NOT NULL ORDER BY user_id, idempotency_key, id
+    ON CONFLICT (user_id, key) DO UPDATE SET body_hash = excluded.body_hash, job_id = excluded.job_id, created_at = now()
+      WHERE known.created_at < now() - interval '24 hours'
+    RETURNING job_id
+  ), inserted AS (
+    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
+                      labels, replay_of, due_at, ready)
+    SELECT id, tenant, user_id, task, tier, 'pending', priority, payload::json, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
+           labels::jsonb, replay_of, due_at, due_at <= now()
+    FROM input, LATERAL (SELECT coalesce(run_at, now() + delay_ms * interval '1 millisecond') AS due_at) AS due
+    WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
+    RETURNING id, state, created_at, due_at
+  ), event_rows AS (
+    INSERT INTO job_events (job_id, seq, state) SELECT id, 1, state FROM inserted
+  )
+  SELECT id, state, created_at, due_at FROM inserted`
+
+/** T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. */
+export async function acceptJobs(postgres: Postgres, jobs: readonly NewJob[]): Promise<Accepted[]> {
+  const column = <T>(pick: (job: NewJob) => T): T[] => jobs.map(pick)
+  const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(statement, [
+    column((job) => job.id),
+    column((job) => job.tenant),
+    column((job) => job.userId),
+    column((job) => job.spec.task),
+    column((job) => job.spec.tier),
+    column((job) => job.spec.priority),
+    column((job) => JSON.stringify(job.spec.payload)),
+    column((job) => job.spec.resources.cpu),
+    column((job) => job.spec.resources.memoryMb),
+    column((job) => job.spec.resources.gpu),
+    column((job) => job.spec.runAt),
+    column((job) => job.spec.delayMs),
+    column((job) => job.spec.timeoutMs),
+    column((job) => job.spec.expiresAt),
+    column((job) => job.spec.retry.maxAttempts),
+    column((job) => job.spec.retry.backoffMs),
+    column((job) => job.spec.retry.strategy),
+    column((job) => JSON.stringify(job.spec.labels)),
+    column((job) => job.spec.replayOf),
+    column((job) => job.idempotency?.key ?? null),
+    column((job) => job.idempotency?.bodyHash ?? null),
+  ])
+  const accepted = new Map(rows.map((row) => [row.id, row]))
+  const known = accepted.size === jobs.length ? new Map<string, KnownKey>() : await findKeys(postgres, jobs.filter((job) => !accepted.has(job.id)))
+  return jobs.map((job) => {
+    const row = accepted.get(job.id)
+    if (row) return { kind: 'accepted', id: row.id, state: row.state, createdAt: row.created_at, dueAt: row.due_at }
+    const first = job.idempotency && known.get(keyOf(job.userId, job.idempotency.key))
+    if (!first) throw new Error(`Job ${job.id} was neither stored nor known.`)
+    return { kind: 'known', id: first.job_id, isSameBody: first.body_hash.equals(job.idempotency?.bodyHash ?? Buffer.alloc(0)) }
+  })
+}
+
+interface KnownKey {
+  user_id: string
+  key: string
+  body_hash: Buffer
+  job_id: string
+}
+
+const keyOf = (userId: string, key: string): string => `${userId} ${key}`
+
+async function findKeys(postgres: Postgres, jobs: readonly NewJob[]): Promise<Map<string, KnownKey>> {
+  const rows = await postgres.query<KnownKey>(
+    `SELECT user_id, key, body_hash, job_id FROM idempotency_keys
+     WHERE (user_id, key) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))`,
+    [jobs.map((job) => job.userId), jobs.map((job) => job.idempotency?.key ?? null)],
+  )
+  return new Map(rows.map((row) => [keyOf(row.user_id, row.key), row]))
+}

@@ -1,0 +1,71 @@
+import type { ClaimedJob, Json } from '../../domain/job.ts'
+import type { RetryPolicy } from '../../domain/retry-policy.ts'
+import type { Postgres } from '../postgres.ts'
+
+/** What this version's workers can read. */
+const formatVersion = 1
+
+interface ClaimedRow {
+  id: string
+  tenant: string
+  task: string
+  tier: string
+  payload: Json
+  cpu: number
+  memory_mb: number
+  gpu: number
+  timeout_ms: number
+  max_attempts: number
+  backoff_ms: number
+  backoff_strategy: RetryPolicy['strategy']
+  attempt: number
+  failures: number
+  hand_backs: number
+  fence: number
+  waited_ms: number
+}
+
+/**
+ * T3: a node claims jobs that a delivery named. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
+ * Jobs that are not in the answer are somebody else's, ended, or gone: their delivery is forgotten.
+ */
+export async function claimJobs(postgres: Postgres, bootId: string, ids: readonly string[]): Promise<ClaimedJob[]> {
+  const rows = await postgres.query<ClaimedRow>(
+    `WITH node AS (
+       -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.
+       SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state IN ('ready', 'draining') FOR KEY SHARE
+     ), locked AS (
+       SELECT jobs.id FROM jobs
+       WHERE jobs.id = ANY($2::uuid[]) AND state = 'queued' AND format_version <= $3 AND (expires_at IS NULL OR expires_at > now())
+         AND EXISTS (SELECT FROM node)
+       ORDER BY jobs.id FOR UPDATE
+     ), claimed AS (
+       UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
+         attempt = jobs.attempt + 1, started_at = now(), progress = NULL, event_seq = jobs.event_seq + 1
+       FROM locked, node, platform
+       WHERE jobs.id = locked.id AND jobs.state = 'queued'
+       RETURNING jobs.*
+     ), event_rows AS (
+       INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
+     )
+     SELECT id, tenant, task, tier, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, attempt, failures, hand_backs, fence,
+            greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms
+     FROM claimed`,
+    [bootId, ids, formatVersion],
+  )
+  return rows.map((row) => ({
+    id: row.id,
+    tenant: row.tenant,
+    task: row.task,
+    tier: row.tier,
+    payload: row.payload,
+    resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
+    timeoutMs: row.timeout_ms,
+    retry: { maxAttempts: row.max_attempts, backoffMs: row.backoff_ms, strategy: row.backoff_strategy },
+    attempt: row.attempt,
+    failures: row.failures,
+    handBacks: row.hand_backs,
+    fence: row.fence,
+    waitedMs: row.waited_ms,
+  }))
+}

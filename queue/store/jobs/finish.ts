@@ -1,0 +1,76 @@
+import type { JobError, Json, Usage } from '../../domain/job.ts'
+import type { JobState, NextAfterFailure } from '../../domain/job-state.ts'
+import type { Postgres } from '../postgres.ts'
+
+/** How an attempt ended, as its holder reports it. */
+export type Finish = { id: string; fence: number; usage: Usage | null } & (
+  | { outcome: 'succeeded'; result: Json }
+  | { outcome: 'failed'; error: JobError; next: NextAfterFailure }
+  | { outcome: 'handed-back'; error: JobError; next: NextAfterFailure; reason: string }
+)
+
+/**
+ * T4, T5 and T6: the holder ends attempts. Answers with the state that each job went to, or null when it was not its holder's any more: then
+ * nothing was changed, and nothing may be reported. A job that failed or was handed back under a cancel flag becomes cancelled.
+ */
+export async function finishJobs(postgres: Postgres, bootId: string, finishes: readonly Finish[]): Promise<(JobState | null)[]> {
+  const column = <T>(pick: (finish: Finish) => T): T[] => finishes.map(pick)
+  const rows = await postgres.query<{ id: string; fence: number; state: JobState }>(
+    `WITH input AS (
+       SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[])
+         AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason)
+     ), locked AS (
+       SELECT jobs.id, input.fence, outcome, delay_ms, input.result, input.error, input.usage, reason, jobs.node_id, jobs.started_at,
+              CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
+       FROM jobs JOIN input ON input.id = jobs.id
+       WHERE jobs.state = 'running' AND jobs.fence = input.fence AND jobs.boot_id = $1
+       ORDER BY jobs.id FOR UPDATE OF jobs
+     ), moved AS (
+       UPDATE jobs SET
+         state = next_state,
+         failures = failures + (outcome = 'failed')::integer,
+         hand_backs = hand_backs + (outcome = 'handed-back')::integer,
+         due_at = CASE WHEN next_state = 'pending' THEN now() + delay_ms * interval '1 millisecond' ELSE due_at END,
+         ready = delay_ms = 0,
+         result = locked.result::json,
+         error = CASE WHEN next_state = 'cancelled' THEN jsonb_build_object('code', 'CANCELLED', 'message', 'Cancelled on request.', 'attempt', attempt)
+                      WHEN outcome = 'handed-back' AND next_state = 'pending' THEN jobs.error
+                      ELSE locked.error::jsonb END,
+         usage = locked.usage::jsonb,
+         progress = CASE WHEN next_state = 'succeeded' AND progress IS NOT NULL THEN 100 ELSE progress END,
+         boot_id = NULL,
+         cancel_requested_at = CASE WHEN next_state = 'pending' THEN NULL ELSE cancel_requested_at END,
+         finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE now() END,
+         event_seq = event_seq + 1
+       FROM locked WHERE jobs.id = locked.id AND jobs.state = 'running' AND jobs.fence = locked.fence
+       RETURNING jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq
+     ), attempt_rows AS (
+       INSERT INTO attempts (job_id, attempt, fence, node_id, boot_id, outcome, error, usage, started_at)
+       SELECT moved.id, attempt, moved.fence, node_id, $1, CASE WHEN moved.state = 'cancelled' THEN 'cancelled' ELSE outcome END, error::jsonb, usage::jsonb, started_at
+       FROM moved JOIN locked ON locked.id = moved.id
+     ), event_rows AS (
+       INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence, reason)
+       SELECT moved.id, event_seq, moved.state, attempt, node_id, moved.fence, reason FROM moved JOIN locked ON locked.id = moved.id
+     )
+     SELECT id, fence, state FROM moved`,
+    [
+      bootId,
+      column((finish) => finish.id),
+      column((finish) => finish.fence),
+      column((finish) => finish.outcome),
+      column((finish) => (finish.outcome === 'succeeded' ? 'succeeded' : finish.next.state)),
+      column((finish) => (finish.outcome !== 'succeeded' && finish.next.state === 'pending' ? finish.next.delayMs : 0)),
+      column((finish) => (finish.outcome === 'succeeded' ? JSON.stringify(finish.result) : null)),
+      column((finish) => (finish.outcome === 'succeeded' ? null : JSON.stringify(finish.error))),
+      column((finish) => (finish.usage ? JSON.stringify(finish.usage) : null)),
+      column(reasonOf),
+    ],
+  )
+  const states = new Map(rows.map((row) => [`${row.id} ${String(row.fence)}`, row.state]))
+  return finishes.map((finish) => states.get(`${finish.id} ${String(finish.fence)}`) ?? null)
+}
+
+function reasonOf(finish: Finish): string | null {
+  if (finish.outcome === 'succeeded') return null
+  return finish.outcome === 'failed' ? finish.error.code : finish.reason
+}

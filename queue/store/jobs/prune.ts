@@ -1,0 +1,36 @@
+import type { Postgres } from '../postgres.ts'
+
+/**
+ * Removes a round of jobs that ended before the retention time, with their events and attempts, oldest ids first; the primary key alone finds them,
+ * since an id begins with its time. Answers with how many; fewer than the limit means that none is left.
+ */
+export async function pruneEnded(postgres: Postgres, options: { retentionDays: number; limit: number }): Promise<number> {
+  const rows = await postgres.query<{ pruned: number }>(
+    `WITH old AS (
+       SELECT id FROM jobs
+       WHERE id < (lpad(to_hex((extract(epoch FROM now() - $1 * interval '1 day') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+         AND state IN ('succeeded', 'failed', 'cancelled', 'expired') AND finished_at < now() - $1 * interval '1 day'
+       ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+     ), jobs_gone AS (
+       DELETE FROM jobs USING old WHERE jobs.id = old.id RETURNING jobs.id
+     ), events_gone AS (
+       DELETE FROM job_events USING jobs_gone WHERE job_id = id
+     ), attempts_gone AS (
+       DELETE FROM attempts USING jobs_gone WHERE job_id = id
+     )
+     SELECT count(*) AS pruned FROM jobs_gone`,
+    [options.retentionDays, options.limit],
+  )
+  return rows[0]?.pruned ?? 0
+}
+
+/** Removes a round of idempotency keys past their day. */
+export async function pruneIdempotencyKeys(postgres: Postgres, limit: number): Promise<number> {
+  const rows = await postgres.query(
+    `DELETE FROM idempotency_keys WHERE (user_id, key) IN
+       (SELECT user_id, key FROM idempotency_keys WHERE created_at < now() - interval '24 hours' ORDER BY created_at LIMIT $1)
+     RETURNING 1`,
+    [limit],
+  )
+  return rows.length
+}

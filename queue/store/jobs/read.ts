@@ -1,0 +1,107 @@
+import type { Job, JobEvent } from '../../domain/job.ts'
+import { type JobState, terminalStates } from '../../domain/job-state.ts'
+import type { Postgres } from '../postgres.ts'
+import { jobColumns, type JobRow, toJob } from './row.ts'
+
+/** Null when there is none, or it is another tenant's. A null tenant sees all. */
+export async function findJob(postgres: Postgres, id: string, tenant: string | null): Promise<Job | null> {
+  const rows = await postgres.query<JobRow>(`SELECT ${jobColumns} FROM jobs WHERE id = $1 AND ($2::text IS NULL OR tenant = $2)`, [id, tenant])
+  return rows[0] ? toJob(rows[0]) : null
+}
+
+export interface JobFilter {
+  tenant?: string | undefined
+  states?: readonly JobState[] | undefined
+  tasks?: readonly string[] | undefined
+  tiers?: readonly string[] | undefined
+  labels?: Record<string, string> | undefined
+  createdAfter?: Date | undefined
+  createdBefore?: Date | undefined
+  /** Text in payload, error or labels, in any case. */
+  text?: string | undefined
+}
+
+/** Newest first, at most `limit`, those older than the id `before`. */
+export async function listJobs(postgres: Postgres, filter: JobFilter, page: { limit: number; before?: string | undefined }): Promise<Job[]> {
+  const values: unknown[] = []
+  const bind = (value: unknown): string => `$${String(values.push(value))}`
+  const where: string[] = []
+  if (filter.tenant !== undefined) where.push(`tenant = ${bind(filter.tenant)}`)
+  if (filter.states) where.push(`state = ANY(${bind(filter.states)})`)
+  if (filter.tasks) where.push(`task = ANY(${bind(filter.tasks)})`)
+  if (filter.tiers) where.push(`tier = ANY(${bind(filter.tiers)})`)
+  // The second condition lets the partial index of labelled jobs serve.
+  if (filter.labels) where.push(`labels @> ${bind(JSON.stringify(filter.labels))}::jsonb AND labels <> '{}'`)
+  if (filter.createdAfter) where.push(`created_at > ${bind(filter.createdAfter)}`)
+  if (filter.createdBefore) where.push(`created_at < ${bind(filter.createdBefore)}`)
+  if (filter.text !== undefined) {
+    const pattern = bind(`%${filter.text.replace(/[\\%_]/g, '\\$&')}%`)
+    where.push(`(payload::text ILIKE ${pattern} OR error::text ILIKE ${pattern} OR labels::text ILIKE ${pattern})`)
+  }
+  if (page.before) where.push(`id < ${bind(page.before)}`)
+  const rows = await postgres.query<JobRow>(
+    `SELECT ${jobColumns} FROM jobs ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY id DESC LIMIT ${bind(page.limit)}`,
+    values,
+  )
+  return rows.map(toJob)
+}
+
+/** The timeline from the event after `afterSeq`, oldest first. */
+export async function listEvents(postgres: Postgres, jobId: string, afterSeq = 0): Promise<JobEvent[]> {
+  const rows = await postgres.query<{ seq: number; at: Date; state: JobState; attempt: number | null; node_id: string | null; reason: string | null }>(
+    'SELECT seq, at, state, attempt, node_id, reason FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq',
+    [jobId, afterSeq],
+  )
+  return rows.map((row) => ({
+    seq: row.seq,
+    at: row.at,
+    state: row.state,
+    ...(row.attempt !== null && { attempt: row.attempt }),
+    ...(row.node_id !== null && { nodeId: row.node_id }),
+    ...(row.reason !== null && { reason: row.reason }),
+  }))
+}
+
+/** Those of the ids that have ended. */
+export async function findEnded(postgres: Postgres, ids: readonly string[]): Promise<string[]> {
+  const rows = await postgres.query<{ id: string }>('SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state = ANY($2)', [ids, terminalStates])
+  return rows.map((row) => row.id)
+}
+
+export interface TierCounts {
+  tier: string
+  pending: number
+  queued: number
+  running: number
+  /** How long the oldest job that could run has waited; 0 when none waits. */
+  oldestWaitMs: number
+  /** Accepted in the last minute, and ended, each per second. */
+  arrivalsPerSecond: number
+  finishesPerSecond: number
+}
+
+/** Live jobs by tier, counted now. A tier without a row has none. */
+export async function countTiers(postgres: Postgres): Promise<TierCounts[]> {
+  return postgres.query<TierCounts>(
+    `WITH by_state AS (
+       -- One branch a partial index: an OR of states would read the whole table.
+       SELECT tier, 'pending' AS state, count(*) AS jobs, min(due_at) AS oldest FROM jobs WHERE state = 'pending' AND ready GROUP BY tier
+       UNION ALL SELECT tier, 'pending', count(*), NULL FROM jobs WHERE state = 'pending' AND NOT ready GROUP BY tier
+       UNION ALL SELECT tier, 'queued', count(*), min(due_at) FROM jobs WHERE state = 'queued' GROUP BY tier
+       UNION ALL SELECT tier, 'running', count(*), NULL FROM jobs WHERE state = 'running' GROUP BY tier
+     ), live AS (
+       SELECT tier, sum(jobs) FILTER (WHERE state = 'pending') AS pending, sum(jobs) FILTER (WHERE state = 'queued') AS queued,
+              sum(jobs) FILTER (WHERE state = 'running') AS running, min(oldest) AS oldest
+       FROM by_state GROUP BY tier
+     ), arrived AS (
+       SELECT tier, count(*) AS jobs FROM jobs
+       WHERE id >= (lpad(to_hex((extract(epoch FROM now() - interval '1 minute') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid GROUP BY tier
+     ), finished AS (
+       SELECT tier, count(*) AS jobs FROM jobs WHERE finished_at > now() - interval '1 minute' GROUP BY tier
+     )
+     SELECT tier, coalesce(pending, 0)::float8 AS pending, coalesce(queued, 0)::float8 AS queued, coalesce(running, 0)::float8 AS running,
+            coalesce(greatest(0, extract(epoch FROM now() - oldest) * 1000), 0)::float8 AS "oldestWaitMs",
+            (coalesce(arrived.jobs, 0) / 60.0)::float8 AS "arrivalsPerSecond", (coalesce(finished.jobs, 0) / 60.0)::float8 AS "finishesPerSecond"
+     FROM live FULL JOIN arrived USING (tier) FULL JOIN finished USING (tier)`,
+  )
+}

@@ -1,0 +1,76 @@
+import type { Job, JobError, Json, Usage } from '../../domain/job.ts'
+import type { JobState } from '../../domain/job-state.ts'
+import type { RetryPolicy } from '../../domain/retry-policy.ts'
+
+export interface JobRow {
+  id: string
+  tenant: string
+  user_id: string
+  task: string
+  tier: string
+  state: JobState
+  priority: number
+  payload: Json
+  cpu: number
+  memory_mb: number
+  gpu: number
+  timeout_ms: number
+  expires_at: Date | null
+  max_attempts: number
+  backoff_ms: number
+  backoff_strategy: RetryPolicy['strategy']
+  labels: Record<string, string>
+  replay_of: string | null
+  due_at: Date
+  node_id: string | null
+  attempt: number
+  failures: number
+  crashes: number
+  hand_backs: number
+  cancel_requested_at: Date | null
+  progress: number | null
+  result: Json
+  error: JobError | null
+  usage: Usage | null
+  created_at: Date
+  started_at: Date | null
+  finished_at: Date | null
+}
+
+export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, labels,
+  replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, result, error, usage, created_at, started_at, finished_at`
+
+export function toJob(row: JobRow): Job {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    userId: row.user_id,
+    task: row.task,
+    tier: row.tier,
+    state: row.state,
+    priority: row.priority,
+    payload: row.payload,
+    resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
+    timeoutMs: row.timeout_ms,
+    expiresAt: row.expires_at,
+    retry: { maxAttempts: row.max_attempts, backoffMs: row.backoff_ms, strategy: row.backoff_strategy },
+    labels: row.labels,
+    replayOf: row.replay_of,
+    runAt: row.due_at,
+    delayMs: 0,
+    dueAt: row.due_at,
+    nodeId: row.node_id,
+    attempt: row.attempt,
+    failures: row.failures,
+    crashes: row.crashes,
+    handBacks: row.hand_backs,
+    cancelRequestedAt: row.cancel_requested_at,
+    progress: row.progress,
+    result: row.result,
+    error: row.error,
+    usage: row.usage,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  }
+}

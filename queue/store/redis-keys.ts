@@ -1,0 +1,18 @@
+/*
+ * Every Redis key and channel of the platform. The braces keep what one command touches in one slot of a Redis Cluster.
+ */
+
+/** Prefix of BullMQ's keys of a tier; each tier is a slot of its own. Written by dispatcher and workers, see BullMQ's own layout. */
+export const bullPrefix = (tier: string): string => `{noodle-${tier}}`
+
+/** string, a count; TTL: the rest of the window. Written and read by gateways. */
+export const rateKey = (name: string): string => `{noodle-rate}:${name}`
+
+/** channel; empty: there is something to dispatch. Gateways, workers and reapers to dispatchers. */
+export const submittedChannel = 'noodle:submitted'
+
+/** channel; a comma-separated list of ids of jobs whose state changed. Everybody to gateways. */
+export const changedChannel = 'noodle:changed'
+
+/** channel; the id of a job that the node shall look at, for its cancel flag was set. Gateways to one node. */
+export const cancelChannel = (nodeId: string): string => `noodle:cancel:${nodeId}`

@@ -1,0 +1,62 @@
+import { Redis } from 'ioredis'
+import type { Logger } from '../../core/logger.ts'
+import { QueueError } from '../domain/errors.ts'
+
+/** For requests: a command fails at once while Redis is away, nothing waits in the client. */
+const failFast = { enableOfflineQueue: false, maxRetriesPerRequest: 1, connectTimeout: 2000, commandTimeout: 2000 }
+/** For BullMQ's workers and for subscriptions: commands wait until Redis is back. BullMQ asks for exactly this. */
+const patient = { enableOfflineQueue: true, maxRetriesPerRequest: null, connectTimeout: 5000 }
+
+export type RedisPurpose = 'commands' | 'worker' | 'subscriber'
+
+export interface RedisOptionsInput {
+  redisUrl: string
+  purpose: RedisPurpose
+  /** Shown in CLIENT LIST. */
+  name: string
+  log: Logger
+}
+
+/** Opens a connection, which goes on connecting in the background. Reconnects for ever: 50 ms, doubling to 2 s, with jitter. */
+export function openRedis({ redisUrl, purpose, name, log }: RedisOptionsInput): Redis {
+  const redis = new Redis(redisUrl, {
+    ...(purpose === 'commands' ? failFast : patient),
+    connectionName: `noodle-${name}-${purpose}`,
+    retryStrategy: (times) => Math.min(2000, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2),
+  })
+  let isDown = false
+  // One line when it goes and one when it comes back, not one for each try.
+  redis.on('error', (error: Error) => {
+    if (!isDown) log.warn('Redis is away', { purpose, error: error.message })
+    isDown = true
+  })
+  redis.on('ready', () => {
+    if (isDown) log.info('Redis is back', { purpose })
+    isDown = false
+  })
+  return redis
+}
+
+/** Resolves when the connection is ready, or after the deadline: who opens it goes on without Redis then. */
+export async function untilReady(redis: Redis, deadlineMs: number): Promise<boolean> {
+  if (redis.status === 'ready') return true
+  return new Promise((resolve) => {
+    const settle = (isReady: boolean) => () => {
+      clearTimeout(timer)
+      redis.off('ready', onReady)
+      resolve(isReady)
+    }
+    const onReady = settle(true)
+    const timer = setTimeout(settle(false), deadlineMs)
+    redis.once('ready', onReady)
+  })
+}
+
+/** Closes without waiting for a server that is away. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'end') return
+  if (redis.status === 'ready') await redis.quit().catch(() => redis.disconnect())
+  else redis.disconnect()
+}
+
+export const redisUnavailable = (cause: unknown): QueueError => new QueueError('REDIS_UNAVAILABLE', 'Redis is unavailable; try again.', { retryAfterSeconds: 2, cause })

@@ -1,0 +1,49 @@
+import type { Redis } from 'ioredis'
+import type { Logger } from '../../core/logger.ts'
+import { cancelChannel, changedChannel, submittedChannel } from './redis-keys.ts'
+
+/**
+ * Messages that make things quicker and nothing true: each receiver also looks by itself, so one that is lost while Redis is away costs a second at most.
+ */
+export interface Signals {
+  tellSubmitted(): void
+  tellChanged(ids: readonly string[]): void
+  tellCancel(nodeId: string, jobId: string): void
+  onSubmitted(hear: () => void): Promise<void>
+  onChanged(hear: (ids: string[]) => void): Promise<void>
+  onCancel(nodeId: string, hear: (jobId: string) => void): Promise<void>
+}
+
+/** `subscriber` opens a connection of its own at the first subscription. */
+export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logger): Signals {
+  const hearers = new Map<string, ((message: string) => void)[]>()
+  let listening: Redis | undefined
+
+  function tell(channel: string, message: string): void {
+    commands.publish(channel, message).catch((error: unknown) => log.debug('signal not sent', { channel, error }))
+  }
+
+  async function hear(channel: string, hearer: (message: string) => void): Promise<void> {
+    if (!listening) {
+      listening = subscriber()
+      listening.on('message', (from: string, message: string) => {
+        for (const one of hearers.get(from) ?? []) one(message)
+      })
+    }
+    hearers.set(channel, [...(hearers.get(channel) ?? []), hearer])
+    // Not awaited: while Redis is away the subscription waits in the client, and who hears it must not.
+    listening.subscribe(channel).catch((error: unknown) => log.warn('subscription failed', { channel, error }))
+    return Promise.resolve()
+  }
+
+  return {
+    tellSubmitted: () => tell(submittedChannel, ''),
+    tellChanged(ids) {
+      if (ids.length > 0) tell(changedChannel, ids.join(','))
+    },
+    tellCancel: (nodeId, jobId) => tell(cancelChannel(nodeId), jobId),
+    onSubmitted: (hearer) => hear(submittedChannel, () => hearer()),
+    onChanged: (hearer) => hear(changedChannel, (message) => hearer(message.split(','))),
+    onCancel: (nodeId, hearer) => hear(cancelChannel(nodeId), hearer),
+  }
+}

@@ -1,0 +1,13 @@
+import { QueueError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import { type Actor, tenantScope } from '../domain/user.ts'
+import type { QueueDeps } from './queue-deps.ts'
+
+/** @throws JOB_NOT_FOUND, also for a job of another tenant */
+export async function findJob(deps: Pick<QueueDeps, 'jobs'>, actor: Actor, id: string): Promise<Job> {
+  const job = await deps.jobs.find(id, tenantScope(actor))
+  if (!job) throw jobNotFound(id)
+  return job
+}
+
+export const jobNotFound = (id: string): QueueError => new QueueError('JOB_NOT_FOUND', `There is no job ${id}.`)

@@ -1,0 +1,47 @@
+import type { Batch } from '../../core/batch.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Metrics } from '../../core/metrics.ts'
+import type { ClaimedJob } from '../domain/job.ts'
+import type { JobState } from '../domain/job-state.ts'
+import type { Tier } from '../domain/tiers.ts'
+import type { AuditTable } from '../store/audit-table.ts'
+import type { Deliveries } from '../store/deliveries.ts'
+import type { Accepted, NewJob } from '../store/jobs/accept.ts'
+import type { Finish } from '../store/jobs/finish.ts'
+import type { JobsTable } from '../store/jobs-table.ts'
+import type { NodesTable } from '../store/nodes-table.ts'
+import type { RateCounts } from '../store/rate-counts.ts'
+import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
+import type { Signals } from '../store/signals.ts'
+import type { UsersTable } from '../store/users-table.ts'
+
+/** What use-cases take; each names the part that it touches. */
+export interface QueueDeps {
+  jobs: JobsTable
+  nodes: NodesTable
+  users: UsersTable
+  refreshTokens: RefreshTokensTable
+  audit: AuditTable
+  deliveries: Deliveries
+  signals: Signals
+  rateCounts: RateCounts
+  /** Group commits: what arrives while a write is in flight goes together in the next. */
+  acceptBatch: Batch<NewJob, Accepted>
+  claimBatch: Batch<{ bootId: string; id: string }, ClaimedJob | null>
+  finishBatch: Batch<{ bootId: string; finish: Finish }, JobState | null>
+  tiers: readonly Tier[]
+  settings: QueueSettings
+  /** A new UUIDv7. */
+  newId: () => string
+  log: Logger
+  metrics: Metrics
+}
+
+export interface QueueSettings {
+  dispatchWindow: number
+  leaseMs: number
+  leaseGraceMs: number
+  crashLimit: number
+  handBackLimit: number
+  retentionDays: number
+}

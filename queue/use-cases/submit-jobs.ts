@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { OverloadError } from '../../core/batch.ts'
+import { QueueError } from '../domain/errors.ts'
+import type { Job, JobSpec } from '../domain/job.ts'
+import type { Actor } from '../domain/user.ts'
+import type { Accepted, NewJob } from '../store/jobs/accept.ts'
+import { findJob } from './find-job.ts'
+import type { QueueDeps } from './queue-deps.ts'
+
+export interface Submission {
+  spec: JobSpec
+  /** As the client gave it, with the text that tells whether two requests are the same. */
+  idempotency: { key: string; body: string } | null
+}
+
+/** What became of a submission. `isNew` is false when its key had made a job before: then this is that job, as it stands now. */
+export interface Submitted {
+  isNew: boolean
+  job: Job
+}
+
+type SubmitDeps = Pick<QueueDeps, 'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics'>
+
+/**
+ * T1: stores a job; it resolves only after the commit. Submissions that arrive while a write is in flight go together in the next one.
+ * @throws IDEMPOTENCY_KEY_REUSED for a key that came with another body; OVERLOADED; POSTGRES_UNAVAILABLE: then it is not known whether the job was stored, and the same key may be used again
+ */
+export async function submitJob(deps: SubmitDeps, actor: Actor, submission: Submission): Promise<Submitted> {
+  const job = newJob(deps, actor, submission)
+  const accepted = await deps.acceptBatch.add(job).catch(asOverload)
+  if (accepted.kind === 'known') return { isNew: false, job: await firstJob(deps, accepted, actor) }
+  announce(deps, [job])
+  return { isNew: true, job: asJob(job, accepted) }
+}
+
+/**
+ * T1 for many. Each gets its own answer, a submitted job or the error that refused it. With `isAtomic` all are stored in one transaction, or none:
+ * a key that came with another body refuses all.
+ */
+export async function submitMany(deps: SubmitDeps, actor: Actor, submissions: readonly Submission[], options: { isAtomic: boolean }): Promise<(Submitted | QueueError)[]> {
+  const jobs = submissions.map((submission) => newJob(deps, actor, submission))
+  const answers = options.isAtomic ? await deps.jobs.accept(jobs) : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
+  announce(
+    deps,
+    jobs.filter((_, i) => answers[i]?.kind === 'accepted'),
+  )
+  return Promise.all(
+    jobs.map(async (job, i) => {
+      const answer = answers[i]
+      if (answer?.kind === 'accepted') return { isNew: true, job: asJob(job, answer) }
+      return answer
+        ? firstJob(deps, answer, actor).then(
+            (first) => ({ isNew: false, job: first }),
+            (error: unknown) => {
+              if (error instanceof QueueError) return error
+              throw error
+            },
+          )
+        : new QueueError('OVERLOADED', 'The job was not stored.')
+    }),
+  )
+}
+
+function newJob(deps: Pick<QueueDeps, 'newId'>, actor: Actor, { spec, idempotency }: Submission): NewJob {
+  return {
+    id: deps.newId(),
+    tenant: actor.tenant,
+    userId: actor.userId,
+    spec,
+    idempotency: idempotency && { key: idempotency.key, bodyHash: createHash('sha256').update(idempotency.body).digest() },
+  }
+}
+
+async function firstJob(deps: SubmitDeps, known: Accepted & { kind: 'known' }, actor: Actor): Promise<Job> {
+  if (!known.isSameBody) {
+    throw new QueueError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key came with another body before; use a new key for a new job.', {
+      fields: [{ path: 'Idempotency-Key', message: 'was used with another body' }],
+    })
+  }
+  return findJob(deps, actor, known.id)
+}
+
+function announce(deps: Pick<QueueDeps, 'signals' | 'metrics'>, jobs: readonly NewJob[]): void {
+  if (jobs.length === 0) return
+  for (const { spec } of jobs) deps.metrics.jobsAccepted.inc({ tier: spec.tier, task: spec.task })
+  deps.signals.tellSubmitted()
+}
+
+function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
+  return {
+    ...job.spec,
+    id: job.id,
+    tenant: job.tenant,
+    userId: job.userId,
+    state: accepted.state,
+    attempt: 0,
+    failures: 0,
+    crashes: 0,
+    handBacks: 0,
+    progress: null,
+    result: null,
+    error: null,
+    usage: null,
+    nodeId: null,
+    cancelRequestedAt: null,
+    createdAt: accepted.createdAt,
+    dueAt: accepted.dueAt,
+    startedAt: null,
+    finishedAt: null,
+  }
+}
+
+function asOverload(error: unknown): never {
+  if (error instanceof OverloadError) throw new QueueError('OVERLOADED', 'More jobs arrive than can be stored; try again.', { retryAfterSeconds: 1, cause: error })
+  throw error
+}
