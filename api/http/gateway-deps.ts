@@ -1,0 +1,36 @@
+import type { Config } from '../../core/config.ts'
+import type { JobWatch } from '../../queue/use-cases/job-watch.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import type { Auth } from '../auth/auth.ts'
+
+export const gatewayOptions = [
+  'PORT',
+  'HOST',
+  'TRUST_PROXY_HOPS',
+  'AUTH_JWT_SECRET',
+  'AUTH_JWT_PREVIOUS_SECRETS',
+  'ACCESS_TOKEN_SECONDS',
+  'REFRESH_TOKEN_SECONDS',
+  'ADMIN_PASSWORD',
+  'RATE_LIMIT_REQUESTS_PER_MINUTE',
+  'RATE_LIMIT_JOBS_PER_MINUTE',
+  'RATE_LIMIT_LOGINS_PER_ACCOUNT',
+  'RATE_LIMIT_LOGINS_PER_NETWORK',
+  'METRICS_NETWORKS',
+  'BODY_LIMIT_BYTES',
+  'BATCH_LIMIT_BYTES',
+  'BATCH_LIMIT_JOBS',
+  'CLUSTER_SIZE',
+  'SHUTDOWN_DELAY_MS',
+] as const
+
+export type GatewayConfig = Pick<Config, (typeof gatewayOptions)[number]>
+
+/** What routes take. */
+export interface GatewayDeps {
+  queue: QueueDeps
+  auth: Auth
+  watch: JobWatch
+  config: GatewayConfig
+  pingPostgres: () => Promise<boolean>
+}
