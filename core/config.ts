@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { options } from './config-options.ts'
+import { didYouMean } from './did-you-mean.ts'
 
 export type OptionName = keyof typeof options
 export type Config = { [K in OptionName]: z.output<(typeof options)[K]> }
@@ -75,7 +76,7 @@ function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record
     return {}
   }
   for (const name of Object.keys(content ?? {})) {
-    if (!isOptionName(name)) problems.push(`${path}: there is no option ${name}${didYouMean(name)}.`)
+    if (!isOptionName(name)) problems.push(`${path}: there is no option ${name}${didYouMean(name.toUpperCase(), Object.keys(options))}.`)
   }
   return content as Record<string, unknown>
 }
@@ -86,23 +87,13 @@ function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
   return missing ? `${where} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim() : `${where}: ${issue.message}.`
 }
 
-function didYouMean(name: string): string {
-  const near = Object.keys(options)
-    .map((option) => ({ option, distance: editDistance(name.toUpperCase(), option) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  return near && near.distance <= 3 ? `; did you mean ${near.option}?` : ''
-}
-
-/** Levenshtein distance, one row at a time (Wagner and Fischer, 1974). */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitute))
-    }
-    row = next
+/** As readConfig, for a `main.ts`: a wrong configuration ends the process with the message that names what is wrong, and nothing else. */
+export function readConfigOrExit<K extends OptionName>(names: readonly K[]): Pick<Config, K> {
+  try {
+    return readConfig(names)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
   }
-  return row[b.length] ?? 0
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../../core/config.ts'
+import type { Fleet } from '../../queue/use-cases/fleet.ts'
 import type { JobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import type { Auth } from '../auth/auth.ts'
@@ -31,6 +32,10 @@ export interface GatewayDeps {
   queue: QueueDeps
   auth: Auth
   watch: JobWatch
+  /** The live nodes, at most a second old. */
+  fleet: () => Promise<Fleet>
   config: GatewayConfig
   pingPostgres: () => Promise<boolean>
+  /** True from SIGTERM on. */
+  isStopping: () => boolean
 }

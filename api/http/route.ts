@@ -11,8 +11,8 @@ export interface Call<Params, Query, Body> {
   params: Params
   query: Query
   body: Body
-  /** The exact text of the JSON body; empty when there was none. */
-  bodyText: string
+  /** The JSON body as it came, before defaults and coercions; undefined when there was none. */
+  json: unknown
   /** Undefined only where anyone may call. */
   actor: Actor | undefined
   header(name: string): string | undefined
@@ -49,6 +49,8 @@ export interface Route {
   query?: z.ZodObject
   /** The JSON body. A route without one refuses a body. */
   body?: z.ZodType
+  /** Looks at the body before its schema does, for refusals with a word of their own. */
+  refuse?: (json: unknown) => void
   /** True when an absent body counts as {}. */
   isBodyOptional?: boolean
   /** The handler reads the body from `raw.request` itself. */

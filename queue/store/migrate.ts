@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Knex } from 'knex'
 import pg from 'pg'
+import type { Logger } from '../../core/logger.ts'
+import { QueueError } from '../domain/errors.ts'
+import { asUnavailable } from './postgres.ts'
 
 const folder = join(import.meta.dirname, '../../migrations')
 
@@ -67,4 +70,20 @@ async function missingMigrations(client: pg.Client): Promise<string[]> {
   const done = await client.query<{ name: string }>('SELECT name FROM knex_migrations')
   const names = new Set(done.rows.map((row) => row.name))
   return listMigrations().filter((name) => !names.has(name))
+}
+
+/** As migrate, at the start of a process: waits for a Postgres that is not up yet, so that the order of starting does not matter. */
+export async function migrateWhenUp(databaseUrl: string, log: Logger): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const { applied } = await migrate(databaseUrl)
+      if (applied.length > 0) log.info('database schema brought up to date', { applied })
+      return
+    } catch (error) {
+      const known = asUnavailable(error)
+      if (!(known instanceof QueueError)) throw error
+      if (tries === 0) log.warn('waiting for Postgres', { error })
+      await new Promise((resolve) => setTimeout(resolve, Math.min(5000, 200 * 2 ** Math.min(tries, 5))))
+    }
+  }
 }

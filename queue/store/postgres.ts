@@ -86,7 +86,8 @@ const unavailableStates = /^(08|53|57P|58|25006|57014)/
 const unavailableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT'])
 const unavailableMessages = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after)/
 
-function asUnavailable(error: unknown): unknown {
+/** A lost, full or overloaded server as POSTGRES_UNAVAILABLE; any other error as it is. */
+export function asUnavailable(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (!unavailableStates.test(code) && !unavailableCodes.has(code) && !unavailableMessages.test(error.message)) return error

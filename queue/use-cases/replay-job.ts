@@ -9,18 +9,19 @@ import { submitJob, type Submitted } from './submit-jobs.ts'
 /**
  * Submits an ended job once more, as a new job that names it in `replayOf`; the old one stays as it ended. It belongs to who replays it, in the old
  * one's tenant. It starts at once and does not expire, whatever the old one's times were.
+ * @param change `check` refuses by throwing what may not be submitted any more
  * @throws JOB_NOT_FOUND, JOB_NOT_FINISHED, and what submitJob throws
  */
 export async function replayJob(
   deps: Pick<QueueDeps, 'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics'>,
   actor: Actor,
   id: string,
-  change: { payload?: Json | undefined; idempotency: { key: string; body: string } | null; checkPayload: (task: string, payload: Json) => Promise<void> },
+  change: { payload?: Json | undefined; idempotency: { key: string; body: string } | null; check: (job: { task: string; payload: Json; tier: string }) => void },
 ): Promise<Submitted> {
   const job = await findJob(deps, actor, id)
   if (!isTerminal(job.state)) throw new QueueError('JOB_NOT_FINISHED', `Job ${id} is ${job.state}; only a job that has ended can be replayed.`)
   const payload = change.payload === undefined ? job.payload : change.payload
-  await change.checkPayload(job.task, payload)
+  change.check({ task: job.task, payload, tier: job.tier })
   return submitJob(
     deps,
     { ...actor, tenant: job.tenant },

@@ -1,0 +1,145 @@
+import { z } from 'zod'
+import { jobStates } from '../../queue/domain/job-state.ts'
+import { maxBackoffMs } from '../../queue/domain/retry-policy.ts'
+import { requirements } from '../../queue/domain/tiers.ts'
+
+const day = 86_400_000
+const noNul = (text: string): boolean => !text.includes('\0')
+
+/** A time that a job waits for: ISO 8601 with an offset or Z, at most a year ahead of the clock that reads it. */
+const instant = z.iso
+  .datetime({ offset: true, message: 'must be a time such as 2026-11-23T15:00:00Z' })
+  .transform((text) => new Date(text))
+  .refine((at) => at.getTime() < Date.now() + 366 * day, 'must be within a year from now')
+
+export const taskName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9._-]{0,127}$/, 'must begin with a letter, then letters, digits, dots, dashes or underscores, at most 128')
+
+const labels = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'must be 1 to 63 letters, digits, dots, dashes, slashes or underscores'),
+    z.string().max(255, 'must be at most 255 characters').refine(noNul, 'must not hold a NUL character'),
+  )
+  .refine((record) => Object.keys(record).length <= 32, 'must be at most 32 labels')
+
+const jobFields = {
+  task: taskName.describe('What to run; GET /v1/tasks lists what nodes offer.'),
+  payload: z.unknown().optional().describe("The task's input, any JSON; checked against the task's schema."),
+  requirement: z.enum(requirements).optional().describe('light runs on the tier small, medium on medium, heavy on heavy. Without it and resources: light.'),
+  resources: z
+    .strictObject({
+      cpu: z.number().positive().max(4096).optional().describe('Cores.'),
+      memoryMb: z.number().int().positive().max(67_108_864).optional().describe('Memory in MiB.'),
+      gpu: z.number().int().min(0).max(1024).optional(),
+    })
+    .optional()
+    .describe('The job goes to the smallest tier that has them.'),
+  priority: z.number().int().min(0, 'must be 0 to 9').max(9, 'must be 0 to 9').default(5).describe('9 runs first.'),
+  runAt: instant.optional().describe('Not before this time.'),
+  delayMs: z.number().int().min(0).max(366 * day).optional().describe('Not before so many ms from now. Not together with runAt.'),
+  timeoutMs: z.number().int().min(1).max(7 * day).default(3_600_000).describe('How long an attempt may run, in ms.'),
+  expiresAt: instant.optional().describe('If it has not started by then, it expires.'),
+  retry: z
+    .strictObject({
+      maxAttempts: z.number().int().min(1).max(100).default(3),
+      backoffMs: z.number().int().min(0).max(maxBackoffMs).default(1000),
+      strategy: z.enum(['fixed', 'exponential']).default('exponential').describe('exponential has full jitter and a ceiling of 10 minutes.'),
+    })
+    .default({ maxAttempts: 3, backoffMs: 1000, strategy: 'exponential' }),
+  labels: labels.default({}),
+}
+
+/** Fields of the contract that this version refuses, with a word of their own. */
+export const fieldsNotYet = ['concurrencyKey', 'cache'] as const
+
+const hasOneTime = (job: { runAt?: Date | undefined; delayMs?: number | undefined }): boolean => job.runAt === undefined || job.delayMs === undefined
+const expiresAfterStart = (job: { runAt?: Date | undefined; expiresAt?: Date | undefined }): boolean => !job.runAt || !job.expiresAt || job.expiresAt > job.runAt
+const times = { oneTime: { path: ['delayMs'], message: 'must not stand beside runAt' }, expiry: { path: ['expiresAt'], message: 'must be after runAt' } }
+
+export const submitBody = z.strictObject(jobFields).refine(hasOneTime, times.oneTime).refine(expiresAfterStart, times.expiry).meta({ id: 'JobSubmission' })
+
+export const idempotencyKey = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(255, 'must be at most 255 characters')
+  .regex(/^[\x20-\x7e]+$/, 'must be printable ASCII')
+
+export const batchItem = z
+  .strictObject({ ...jobFields, idempotencyKey: idempotencyKey.optional().describe('As the header Idempotency-Key, for this job of the batch.') })
+  .refine(hasOneTime, times.oneTime)
+  .refine(expiresAfterStart, times.expiry)
+  .meta({ id: 'BatchItem' })
+
+/** For the documentation; items are checked one by one, so that each wrong one is named. */
+export const batchBody = z.strictObject({ jobs: z.array(batchItem).min(1) }).meta({ id: 'JobBatch' })
+
+export type JobSubmission = z.output<typeof submitBody>
+
+const fieldError = z.object({ path: z.string(), message: z.string() })
+
+export const jobView = z
+  .object({
+    id: z.uuid(),
+    state: z.enum(jobStates),
+    tier: z.string(),
+    task: z.string(),
+    tenant: z.string(),
+    priority: z.number(),
+    payload: z.unknown(),
+    resources: z.object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() }),
+    timeoutMs: z.number(),
+    retry: z.object({ maxAttempts: z.number(), backoffMs: z.number(), strategy: z.string() }),
+    labels: z.record(z.string(), z.string()),
+    attempt: z.number().describe('Starts so far, from 1; 0 before the first.'),
+    progress: z.number().nullable().describe('0 to 100, where the task tells.'),
+    result: z.unknown(),
+    error: z.object({ code: z.string(), message: z.string(), attempt: z.number().optional() }).nullable(),
+    usage: z.object({ wallMs: z.number(), cpuMs: z.number().optional(), maxRssBytes: z.number().optional() }).nullable(),
+    nodeId: z.string().nullable(),
+    replayOf: z.uuid().nullable(),
+    cancelRequestedAt: z.iso.datetime().nullable(),
+    createdAt: z.iso.datetime(),
+    startedAt: z.iso.datetime().nullable(),
+    finishedAt: z.iso.datetime().nullable(),
+    timestamps: z.object({
+      createdAt: z.iso.datetime(),
+      dueAt: z.iso.datetime(),
+      expiresAt: z.iso.datetime().nullable(),
+      startedAt: z.iso.datetime().nullable(),
+      finishedAt: z.iso.datetime().nullable(),
+    }),
+    warnings: z.array(z.string()).optional().describe('What may keep it from running soon, at submission.'),
+  })
+  .meta({ id: 'Job' })
+
+export const eventView = z
+  .object({
+    seq: z.number(),
+    at: z.iso.datetime(),
+    state: z.enum(jobStates).describe('The state entered; the first is the state at acceptance.'),
+    attempt: z.number().optional(),
+    nodeId: z.string().optional(),
+    reason: z.string().optional(),
+  })
+  .meta({ id: 'JobEvent' })
+
+export const batchView = z
+  .object({
+    accepted: z.number(),
+    rejected: z.number(),
+    results: z.array(z.union([z.object({ index: z.number(), id: z.uuid() }), z.object({ index: z.number(), code: z.string(), errors: z.array(fieldError) })])),
+  })
+  .meta({ id: 'BatchAnswer' })
+
+export const problemView = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    instance: z.string(),
+    requestId: z.string(),
+    errors: z.array(fieldError).optional(),
+  })
+  .meta({ id: 'Problem' })

@@ -1,0 +1,20 @@
+import { findJob } from '../../../queue/use-cases/find-job.ts'
+import { jobView } from '../../contract/job-shapes.ts'
+import { idParam } from '../../contract/page-shapes.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+import { actorOf, route } from '../route.ts'
+import { toJobView } from './job-view.ts'
+
+export const getJobRoute = (deps: GatewayDeps) =>
+  route({
+    method: 'get',
+    path: '/v1/jobs/:id',
+    access: 'read',
+    tag: 'Jobs',
+    summary: 'Read a job',
+    params: idParam,
+    responses: { 200: { description: 'The job', schema: jobView }, 404: { description: 'No such job, or another tenant’s' } },
+    async handle(call) {
+      return { status: 200, body: toJobView(await findJob(deps.queue, actorOf(call), call.params.id)) }
+    },
+  })

@@ -1,0 +1,47 @@
+import { QueueError } from '../../../queue/domain/errors.ts'
+import type { JobSpec, Json } from '../../../queue/domain/job.ts'
+import { routeToTier } from '../../../queue/domain/tiers.ts'
+import { checkTask } from '../../../queue/use-cases/check-task.ts'
+import { fieldsNotYet, type JobSubmission } from '../../contract/job-shapes.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+
+/** Refuses fields whose time has not come, before the schema calls them unknown. @throws NOT_YET_SUPPORTED */
+export function refuseFieldsNotYet(json: unknown): void {
+  if (typeof json !== 'object' || json === null) return
+  const field = fieldsNotYet.find((name) => Object.hasOwn(json, name))
+  if (field) {
+    throw new QueueError('NOT_YET_SUPPORTED', `${field} is not part of this version of Noodle; leave it out.`, { fields: [{ path: field, message: 'is not supported yet' }] })
+  }
+}
+
+/**
+ * Finds the tier of a checked submission and holds its task and payload against the catalogue. The warnings say what keeps it from running now.
+ * @throws NO_TIER_FITS, TASK_UNKNOWN, PAYLOAD_MISFIT
+ */
+export async function toSpec(deps: GatewayDeps, body: JobSubmission): Promise<{ spec: JobSpec; warnings: string[] }> {
+  const { cpu, memoryMb, gpu } = body.resources ?? {}
+  const tier = routeToTier(deps.queue.tiers, {
+    requirement: body.requirement,
+    resources: body.resources && { ...(cpu !== undefined && { cpu }), ...(memoryMb !== undefined && { memoryMb }), ...(gpu !== undefined && { gpu }) },
+  })
+  const payload = (body.payload ?? null) as Json
+  const warnings = checkTask(await deps.fleet(), { task: body.task, payload, tier: tier.name })
+  return {
+    spec: {
+      task: body.task,
+      payload,
+      tier: tier.name,
+      // What a job does not ask for it gets a share of, once nodes pack by resources: until then the tier's least is recorded.
+      resources: { cpu: cpu ?? 1, memoryMb: memoryMb ?? 512, gpu: gpu ?? tier.gpu },
+      priority: body.priority,
+      runAt: body.runAt ?? null,
+      delayMs: body.delayMs ?? 0,
+      timeoutMs: body.timeoutMs,
+      expiresAt: body.expiresAt ?? null,
+      retry: body.retry,
+      labels: body.labels,
+      replayOf: null,
+    },
+    warnings,
+  }
+}

@@ -1,0 +1,34 @@
+import { authRoutes } from './auth/auth-routes.ts'
+import type { GatewayDeps } from './gateway-deps.ts'
+import { cancelJobRoute } from './jobs/cancel-job.ts'
+import { getJobRoute } from './jobs/get-job.ts'
+import { listEventsRoute } from './jobs/list-events.ts'
+import { listJobsRoute } from './jobs/list-jobs.ts'
+import { replayJobRoute } from './jobs/replay-job.ts'
+import { submitBatchRoute } from './jobs/submit-batch.ts'
+import { submitJobRoute } from './jobs/submit-job.ts'
+import { nodeRoutes } from './nodes/node-routes.ts'
+import type { Route } from './route.ts'
+import { systemRoutes } from './system/system-routes.ts'
+import { taskRoutes } from './tasks/task-routes.ts'
+import { tierRoutes } from './tiers/tier-routes.ts'
+import { userRoutes } from './users/user-routes.ts'
+
+/** Every call of the API. */
+export function allRoutes(deps: GatewayDeps): Route[] {
+  return [
+    ...authRoutes(deps),
+    submitJobRoute(deps),
+    submitBatchRoute(deps),
+    listJobsRoute(deps),
+    getJobRoute(deps),
+    listEventsRoute(deps),
+    cancelJobRoute(deps),
+    replayJobRoute(deps),
+    ...tierRoutes(deps),
+    ...nodeRoutes(deps),
+    ...taskRoutes(deps),
+    ...userRoutes(deps),
+    ...systemRoutes(deps),
+  ]
+}

@@ -1,0 +1,130 @@
+import { QueueError } from '../../queue/domain/errors.ts'
+
+export interface JsonLimits {
+  maxDepth: number
+  /** Over all objects together. */
+  maxKeys: number
+}
+
+export const bodyLimits: JsonLimits = { maxDepth: 32, maxKeys: 10_000 }
+
+/**
+ * Parses a JSON body and refuses what JSON.parse lets through but no store or client could give back as it came: invalid UTF-8, a key twice, `__proto__`,
+ * NUL and lone surrogates, numbers that a double can't hold (RFC 7493, I-JSON), and nesting past the limit.
+ * @throws INVALID_REQUEST naming the place
+ */
+export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits = bodyLimits): unknown {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw invalid('', 'is not valid UTF-8', error)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw invalid('', `is not JSON: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+  inspect(text, limits)
+  return value
+}
+
+const invalid = (path: string, message: string, cause?: unknown): QueueError =>
+  new QueueError('INVALID_REQUEST', `${path === '' ? 'The body' : path} ${message}.`, { fields: [{ path, message }], cause })
+
+interface Level {
+  /** Names seen so far in an object; undefined in an array. */
+  keys: Set<string> | undefined
+  key: string
+  index: number
+}
+
+/** Walks through text that JSON.parse has accepted, so that syntax needs no checking here. */
+function inspect(text: string, limits: JsonLimits): void {
+  const levels: Level[] = []
+  let keyCount = 0
+  let isKeyNext = false
+  let at = 0
+
+  const path = (): string => levels.map((level) => (level.keys ? level.key : String(level.index))).join('.')
+
+  while (at < text.length) {
+    const char = text[at]
+    switch (char) {
+      case '{':
+      case '[':
+        if (levels.length >= limits.maxDepth) throw invalid(path(), `is nested deeper than ${String(limits.maxDepth)} levels`)
+        levels.push({ keys: char === '{' ? new Set() : undefined, key: '', index: 0 })
+        isKeyNext = char === '{'
+        at++
+        break
+      case '}':
+      case ']':
+        levels.pop()
+        isKeyNext = false
+        at++
+        break
+      case ',': {
+        const level = levels.at(-1)
+        if (level && !level.keys) level.index++
+        isKeyNext = level?.keys !== undefined
+        at++
+        break
+      }
+      case '"': {
+        const end = endOfString(text, at)
+        const content = readString(text, at, end)
+        const level = levels.at(-1)
+        if (isKeyNext && level?.keys) {
+          isKeyNext = false
+          level.key = content
+          if (level.keys.has(content)) throw invalid(path(), 'appears twice in its object')
+          if (content === '__proto__') throw invalid(path(), 'is a name that is not allowed')
+          if (++keyCount > limits.maxKeys) throw invalid(path(), `is one of more than ${String(limits.maxKeys)} names`)
+          level.keys.add(content)
+        }
+        if (content.includes('\0')) throw invalid(path(), 'holds a NUL character')
+        if (!content.isWellFormed()) throw invalid(path(), 'holds half of a surrogate pair, which is not valid Unicode')
+        at = end + 1
+        break
+      }
+      default:
+        if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
+          const end = endOfNumber(text, at)
+          const problem = numberProblem(text.slice(at, end))
+          if (problem) throw invalid(path(), problem)
+          at = end
+        } else at++
+    }
+  }
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1
+  for (;;) {
+    const quote = text.indexOf('"', at)
+    let backslashes = 0
+    while (text[quote - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return quote
+    at = quote + 1
+  }
+}
+
+function readString(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end)
+  return raw.includes('\\') ? (JSON.parse(text.slice(start, end + 1)) as string) : raw
+}
+
+function endOfNumber(text: string, start: number): number {
+  let at = start
+  while (at < text.length && /[-+.eE0-9]/.test(text[at] ?? '')) at++
+  return at
+}
+
+function numberProblem(text: string): string | undefined {
+  const value = Number(text)
+  if (!Number.isFinite(value)) return 'is a number larger than a double can hold'
+  if (/^-?\d+$/.test(text) && !Number.isSafeInteger(value)) return 'is an integer beyond 2^53 that would lose digits; send it as a string'
+  return undefined
+}

@@ -1,0 +1,48 @@
+import { performance } from 'node:perf_hooks'
+import type { GatewayDeps } from '../gateway-deps.ts'
+
+export interface Readiness {
+  status: 'ok' | 'degraded' | 'unavailable'
+  version: string
+  checks: {
+    postgres: 'up' | 'down'
+    redis: 'up' | 'down'
+    /** Live nodes of each tier. */
+    tiers: Record<string, number>
+    nodes: { live: number; expected: number }
+  }
+  /** One sentence for each thing that is not as it should be. */
+  details: string[]
+}
+
+/** How old an answer may be: anybody may ask, and the stores must not feel it. */
+const maxAgeMs = 500
+
+/** Only Postgres away, or stopping, makes the gateway unavailable: the trouble of one tier or of Redis must not take it out of the balancer. */
+export function makeReadiness(deps: GatewayDeps, version: string): () => Promise<Readiness> {
+  let latest: { readiness: Promise<Readiness>; readAtMs: number } | undefined
+  return () => {
+    const nowMs = performance.now()
+    if (!latest || deps.isStopping() || nowMs - latest.readAtMs > maxAgeMs) latest = { readiness: look(deps, version), readAtMs: nowMs }
+    return latest.readiness
+  }
+}
+
+async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
+  const [isPostgresUp, isRedisUp] = await Promise.all([deps.pingPostgres(), deps.queue.deliveries.ping()])
+  const nodes = isPostgresUp ? (await deps.fleet().catch(() => ({ nodes: [] }))).nodes : []
+  const tiers = Object.fromEntries(deps.queue.tiers.map(({ name }) => [name, nodes.filter((node) => node.tiers.includes(name)).length]))
+  const expected = deps.config.CLUSTER_SIZE
+  const unavailable = [...(isPostgresUp ? [] : ['Postgres is away.']), ...(deps.isStopping() ? ['The gateway is stopping.'] : [])]
+  const degraded = [
+    ...(isRedisUp ? [] : ['Redis is away.']),
+    ...(isPostgresUp ? Object.keys(tiers).filter((tier) => tiers[tier] === 0).map((tier) => `No node of the tier ${tier} is up.`) : []),
+    ...(isPostgresUp && nodes.length < expected ? [`${String(nodes.length)} of ${String(expected)} expected nodes are up.`] : []),
+  ]
+  return {
+    status: unavailable.length > 0 ? 'unavailable' : degraded.length > 0 ? 'degraded' : 'ok',
+    version,
+    checks: { postgres: isPostgresUp ? 'up' : 'down', redis: isRedisUp ? 'up' : 'down', tiers, nodes: { live: nodes.length, expected } },
+    details: [...unavailable, ...degraded],
+  }
+}

@@ -1,0 +1,85 @@
+import { BlockList, isIPv6 } from 'node:net'
+import { z } from 'zod'
+import { version } from '../../../core/version.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+import { HttpProblem } from '../problem.ts'
+import { route } from '../route.ts'
+import { makeReadiness } from './readiness.ts'
+
+export const systemRoutes = (deps: GatewayDeps) => {
+  const readiness = makeReadiness(deps, version)
+  const scrapers = toBlockList(deps.config.METRICS_NETWORKS)
+  return [
+    route({
+      method: 'get',
+      path: '/health',
+      access: 'anyone',
+      isUnlimited: true,
+      tag: 'System',
+      summary: 'Whether a load balancer should send requests here',
+      responses: { 200: { description: 'It serves', schema: z.object({ status: z.literal('ok') }) }, 503: { description: 'It is stopping' } },
+      handle() {
+        return Promise.resolve(deps.isStopping() ? { status: 503, body: { status: 'stopping' } } : { status: 200, body: { status: 'ok' } })
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/ready',
+      access: 'anyone',
+      isUnlimited: true,
+      tag: 'System',
+      summary: 'Whether the platform works, with the state of each part',
+      responses: {
+        200: {
+          description: 'ok, or degraded: it works, but not as it should',
+          schema: z.object({
+            status: z.enum(['ok', 'degraded', 'unavailable']),
+            version: z.string(),
+            checks: z.object({
+              postgres: z.enum(['up', 'down']),
+              redis: z.enum(['up', 'down']),
+              tiers: z.record(z.string(), z.number()),
+              nodes: z.object({ live: z.number(), expected: z.number() }),
+            }),
+            details: z.array(z.string()),
+          }),
+        },
+        503: { description: 'Postgres is away, or the gateway is stopping' },
+      },
+      async handle() {
+        const answer = await readiness()
+        return { status: answer.status === 'unavailable' ? 503 : 200, body: answer, ...(answer.status === 'unavailable' && { headers: { 'Retry-After': '2' } }) }
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/metrics',
+      access: 'anyone',
+      isUnlimited: true,
+      tag: 'System',
+      summary: 'Metrics of this gateway, for networks in METRICS_NETWORKS',
+      responses: { 200: { description: 'Prometheus text', contentType: 'text/plain' }, 403: { description: 'Another network' } },
+      async handle(call) {
+        const address = call.address.replace(/^::ffff:(?=\d+\.)/, '')
+        if (!scrapers.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) throw new HttpProblem(403, 'Metrics are for the networks in METRICS_NETWORKS only.')
+        const { registry } = deps.queue.metrics
+        return { status: 200, headers: { 'Content-Type': registry.contentType }, body: await registry.metrics() }
+      },
+    }),
+  ]
+}
+
+/** @throws ConfigError-like Error for an entry that is no network; the gateway does not start then */
+function toBlockList(networks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/')
+    const isV6 = isIPv6(address)
+    try {
+      list.addSubnet(address, prefix === undefined ? (isV6 ? 128 : 32) : Number(prefix), isV6 ? 'ipv6' : 'ipv4')
+    } catch (error) {
+      throw new Error(`METRICS_NETWORKS: ${network} is not a network such as 10.0.0.0/8.`, { cause: error })
+    }
+  }
+  return list
+}

@@ -1,0 +1,66 @@
+import { createServer, type Server } from 'node:http'
+import { readConfigOrExit } from '../core/config.ts'
+import { runProcess, type Component } from '../core/lifecycle.ts'
+import { makeLogger } from '../core/logger.ts'
+import { makeMetrics } from '../core/metrics.ts'
+import { openQueue, queueOptions } from '../queue/open-queue.ts'
+import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeFleetView } from '../queue/use-cases/fleet.ts'
+import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
+import { makeFirstAdmin } from '../queue/use-cases/first-admin.ts'
+import { makeAuth } from './auth/auth.ts'
+import { makeApp } from './http/app.ts'
+import { gatewayOptions } from './http/gateway-deps.ts'
+
+const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
+const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'gateway' } })
+const metrics = makeMetrics()
+
+await migrateWhenUp(config.DATABASE_URL, log)
+const queue = await openQueue(config, { name: 'gateway', log, metrics })
+const watch = makeJobWatch(queue.deps)
+let isStopping = false
+
+const server = createServer(
+  { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
+  makeApp({
+    queue: queue.deps,
+    auth: makeAuth({ config, queue: queue.deps }),
+    watch,
+    fleet: makeFleetView(queue.deps),
+    config,
+    pingPostgres: () => queue.pingPostgres(),
+    isStopping: () => isStopping,
+  }),
+)
+
+const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
+const firstAdmin: Component = { name: 'first admin', start: () => makeFirstAdmin(queue.deps, config.ADMIN_PASSWORD), stop: () => Promise.resolve() }
+const listener: Component = {
+  name: 'http',
+  async start() {
+    await listen(server, config.PORT, config.HOST)
+    log.info('gateway listens', { address: server.address() })
+  },
+  async stop() {
+    isStopping = true
+    await new Promise((resolve) => setTimeout(resolve, config.SHUTDOWN_DELAY_MS)) // the balancer must see /health before the listener goes
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    server.closeIdleConnections()
+    const cutOff = setTimeout(() => server.closeAllConnections(), 5000) // streams and slow clients
+    await closed
+    clearTimeout(cutOff)
+  },
+}
+
+await runProcess({ log, components: [stores, firstAdmin, watch, listener], stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000 })
+
+function listen(on: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    on.once('error', reject)
+    on.listen({ port, host, backlog: 1024 }, () => {
+      on.off('error', reject)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,37 @@
+import { readConfigOrExit } from '../core/config.ts'
+import { type Component, runProcess } from '../core/lifecycle.ts'
+import { makeLogger } from '../core/logger.ts'
+import { makeMetrics } from '../core/metrics.ts'
+import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
+import { openQueue, queueOptions } from '../queue/open-queue.ts'
+import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeDispatcher } from './roles/dispatcher.ts'
+import { makePruner } from './roles/pruner.ts'
+import { makeReaper } from './roles/reaper.ts'
+import { makeReconciler } from './roles/reconciler.ts'
+import { makeSweeper } from './roles/sweeper.ts'
+import { makeTierCounter } from './roles/tier-counter.ts'
+
+const config = readConfigOrExit([...queueOptions, 'LOG_LEVEL', 'LOG_FORMAT', 'METRICS_PORT'])
+const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'ops' } })
+const metrics = makeMetrics()
+
+await migrateWhenUp(config.DATABASE_URL, log)
+const queue = await openQueue(config, { name: 'ops', log, metrics })
+const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
+
+// Several ops processes may run: each role takes rows that no other holds, so that none needs a leader.
+await runProcess({
+  log,
+  components: [
+    stores,
+    makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log }),
+    makeDispatcher(queue.deps),
+    makeReconciler(queue.deps),
+    makeReaper(queue.deps),
+    makeSweeper(queue.deps),
+    makePruner(queue.deps),
+    makeTierCounter(queue.deps),
+  ],
+  stopDeadlineMs: 14_000,
+})

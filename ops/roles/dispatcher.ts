@@ -1,0 +1,16 @@
+import { every } from '../../core/every.ts'
+import type { Component } from '../../core/lifecycle.ts'
+import { dispatchJobs } from '../../queue/use-cases/dispatch-jobs.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+
+/** Looks at once when told that something was submitted, at the next due time, and each second in case nobody could tell. */
+export function makeDispatcher(deps: QueueDeps): Component {
+  const loop = every(1000, () => dispatchJobs(deps), { name: 'dispatcher', log: deps.log })
+  return {
+    ...loop,
+    async start() {
+      await deps.signals.onSubmitted(() => loop.nudge())
+      await loop.start()
+    },
+  }
+}

@@ -1,0 +1,15 @@
+import { every } from '../../core/every.ts'
+import type { Component } from '../../core/lifecycle.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { reconcileDeliveries } from '../../queue/use-cases/reconcile-deliveries.ts'
+
+/** Finds queued jobs whose delivery was lost. */
+export function makeReconciler(deps: QueueDeps): Component {
+  return every(
+    5000,
+    async () => {
+      await reconcileDeliveries(deps)
+    },
+    { name: 'reconciler', log: deps.log },
+  )
+}
