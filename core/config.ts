@@ -34,7 +34,7 @@ export function readConfig<K extends OptionName>(names: readonly K[], env: NodeJ
     const raw = rawValue(name, env, file, problems)
     const parsed = options[name].safeParse(raw)
     if (parsed.success) values[name] = parsed.data
-    else problems.push(...parsed.error.issues.map((issue) => describeIssue(name, issue)))
+    else problems.push(...parsed.error.issues.map((issue) => raw === undefined ? missing(name) : describeIssue(name, issue)))
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return values as Pick<Config, K>
@@ -76,16 +76,17 @@ function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record
     return {}
   }
   for (const name of Object.keys(content ?? {})) {
-    if (!isOptionName(name)) problems.push(`${path}: there is no option ${name}${didYouMean(name.toUpperCase(), Object.keys(options))}.`)
+    if (!isOptionName(name)) problems.push(`${path}: there is no option ${name}${didYouMean(name.toUpperCase(), Object.keys(options))}`)
   }
   return content as Record<string, unknown>
 }
 
 function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
   const where = issue.path.length > 0 ? `${name} at ${issue.path.join('.')}` : name
-  const missing = issue.code === 'invalid_type' && issue.input === undefined
-  return missing ? `${where} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim() : `${where}: ${issue.message}.`
+  return `${where}: ${issue.message}.`
 }
+
+const missing = (name: OptionName): string => `${name} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim()
 
 /** As readConfig, for a `main.ts`: a wrong configuration ends the process with the message that names what is wrong, and nothing else. */
 export function readConfigOrExit<K extends OptionName>(names: readonly K[]): Pick<Config, K> {

@@ -28,7 +28,7 @@ function flatten(issue: z.core.$ZodIssue, schema?: z.ZodType): FieldError[] {
     const known = issue.path.length === 0 ? namesOf(schema) : []
     return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: `is not a field that exists here${didYouMean(key, known)}` }))
   }
-  if (issue.code === 'invalid_type' && issue.input === undefined && /undefined/.test(issue.message)) return [{ path, message: `is missing; ${expected(issue.message)}` }]
+  if (/received undefined$/.test(issue.message)) return [{ path, message: `is missing; ${expected(issue.message)}` }]
   if (issue.code === 'invalid_key') return issue.issues.map((inner) => ({ path, message: `has a name that ${lower(inner.message)}` }))
   return [{ path, message: lower(issue.message) }]
 }

@@ -1,4 +1,4 @@
-import { acceptJobs, type NewJob } from './jobs/accept.ts'
+import { acceptAllOrNone, type Accepted, acceptJobs, type NewJob } from './jobs/accept.ts'
 import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
 import { claimJobs } from './jobs/claim.ts'
 import { dispatchReady, findStaleDeliveries, readyDueJobs, redispatch, touchDeliveries } from './jobs/dispatch.ts'
@@ -15,6 +15,7 @@ export type JobsTable = ReturnType<typeof openJobsTable>
 export function openJobsTable(postgres: Postgres) {
   return {
     accept: (jobs: readonly NewJob[]) => acceptJobs(postgres, jobs),
+    acceptAllOrNone: (jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void) => acceptAllOrNone(postgres, jobs, refuse),
     dispatchReady: (input: Parameters<typeof dispatchReady>[1]) => dispatchReady(postgres, input),
     readyDue: (limit: number) => readyDueJobs(postgres, limit),
     findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) => findStaleDeliveries(postgres, input),

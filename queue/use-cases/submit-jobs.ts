@@ -39,7 +39,7 @@ export async function submitJob(deps: SubmitDeps, actor: Actor, submission: Subm
  */
 export async function submitMany(deps: SubmitDeps, actor: Actor, submissions: readonly Submission[], options: { isAtomic: boolean }): Promise<(Submitted | QueueError)[]> {
   const jobs = submissions.map((submission) => newJob(deps, actor, submission))
-  const answers = options.isAtomic ? await deps.jobs.accept(jobs) : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
+  const answers = options.isAtomic ? await deps.jobs.acceptAllOrNone(jobs, refuseReusedKey) : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
   announce(
     deps,
     jobs.filter((_, i) => answers[i]?.kind === 'accepted'),
@@ -72,12 +72,16 @@ function newJob(deps: Pick<QueueDeps, 'newId'>, actor: Actor, { spec, idempotenc
 }
 
 async function firstJob(deps: SubmitDeps, known: Accepted & { kind: 'known' }, actor: Actor): Promise<Job> {
-  if (!known.isSameBody) {
-    throw new QueueError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key came with another body before; use a new key for a new job.', {
-      fields: [{ path: 'Idempotency-Key', message: 'was used with another body' }],
-    })
-  }
+  refuseReusedKey(known)
   return findJob(deps, actor, known.id)
+}
+
+function refuseReusedKey(answer: Accepted, index?: number): void {
+  if (answer.kind !== 'known' || answer.isSameBody) return
+  const path = index === undefined ? 'Idempotency-Key' : `jobs.${String(index)}.idempotencyKey`
+  throw new QueueError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key came with another body before; use a new key for a new job.', {
+    fields: [{ path, message: 'was used with another body' }],
+  })
 }
 
 function announce(deps: Pick<QueueDeps, 'signals' | 'metrics'>, jobs: readonly NewJob[]): void {

@@ -45,7 +45,7 @@ const statement = `
   SELECT id, state, created_at, due_at FROM inserted`
 
 /** T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. */
-export async function acceptJobs(postgres: Postgres, jobs: readonly NewJob[]): Promise<Accepted[]> {
+export async function acceptJobs(postgres: Pick<Postgres, 'query'>, jobs: readonly NewJob[]): Promise<Accepted[]> {
   const column = <T>(pick: (job: NewJob) => T): T[] => jobs.map(pick)
   const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(statement, [
     column((job) => job.id),
@@ -81,6 +81,15 @@ export async function acceptJobs(postgres: Postgres, jobs: readonly NewJob[]): P
   })
 }
 
+/** T1 for all or none. @throws what `refuse` throws about an answer; nothing is stored then */
+export async function acceptAllOrNone(postgres: Postgres, jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void): Promise<Accepted[]> {
+  return postgres.transaction(async (query) => {
+    const answers = await acceptJobs({ query }, jobs)
+    answers.forEach(refuse)
+    return answers
+  })
+}
+
 interface KnownKey {
   user_id: string
   key: string
@@ -90,7 +99,7 @@ interface KnownKey {
 
 const keyOf = (userId: string, key: string): string => `${userId} ${key}`
 
-async function findKeys(postgres: Postgres, jobs: readonly NewJob[]): Promise<Map<string, KnownKey>> {
+async function findKeys(postgres: Pick<Postgres, 'query'>, jobs: readonly NewJob[]): Promise<Map<string, KnownKey>> {
   const rows = await postgres.query<KnownKey>(
     `SELECT user_id, key, body_hash, job_id FROM idempotency_keys
      WHERE (user_id, key) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))`,

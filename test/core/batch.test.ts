@@ -1,0 +1,83 @@
+import { expect, test } from '@jest/globals'
+import { makeBatch, OverloadError } from '../../core/batch.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** A write that ends when the test says so. */
+function heldWrites() {
+  const rounds: { items: number[]; end: () => void }[] = []
+  const write = (items: number[]) => new Promise<number[]>((resolve) => rounds.push({ items, end: () => resolve(items.map((item) => item * 10)) }))
+  return { rounds, write }
+}
+
+test('what arrives while a write is in flight goes together in the next one, each with its own result', async () => {
+  const { rounds, write } = heldWrites()
+  const batch = makeBatch({ write })
+  const results = Promise.all([1, 2, 3].map((item) => batch.add(item)))
+  expect(rounds.map((round) => round.items)).toEqual([[1]])
+  rounds[0]?.end()
+  await waitFor(() => rounds.length === 2)
+  expect(rounds[1]?.items).toEqual([2, 3])
+  rounds[1]?.end()
+  expect(await results).toEqual([10, 20, 30])
+})
+
+test('a write is never larger than the limit, and no more are in flight than allowed', async () => {
+  const { rounds, write } = heldWrites()
+  const batch = makeBatch({ write, maxItems: 2, maxInFlight: 2 })
+  const results = Promise.all([1, 2, 3, 4, 5, 6].map((item) => batch.add(item)))
+  expect(rounds.map((round) => round.items)).toEqual([[1], [2]])
+  rounds[1]?.end()
+  await waitFor(() => rounds.length === 3)
+  expect(rounds[2]?.items).toEqual([3, 4])
+  rounds[0]?.end()
+  rounds[2]?.end()
+  await waitFor(() => rounds.length === 4)
+  rounds[3]?.end()
+  expect(await results).toEqual([10, 20, 30, 40, 50, 60])
+})
+
+test('an item that breaks its write fails alone; its neighbours are written', async () => {
+  const isBad = new Error('bad item')
+  const written: number[][] = []
+  let first = (): void => undefined
+  const batch = makeBatch<number, number>({
+    async write(items) {
+      if (items[0] === 0) await new Promise<void>((resolve) => (first = resolve))
+      if (items.includes(13)) throw isBad
+      written.push(items)
+      return items
+    },
+    isItemFault: (error) => error === isBad,
+  })
+  const blocker = batch.add(0)
+  const outcomes = Promise.allSettled([11, 12, 13, 14].map((item) => batch.add(item)))
+  first()
+  await blocker
+  expect((await outcomes).map((outcome) => outcome.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+  expect(written.flat().sort()).toEqual([0, 11, 12, 14].sort())
+})
+
+test('when the store is at fault, all of the write fail and none is tried again', async () => {
+  let writes = 0
+  const batch = makeBatch<number, number>({
+    write() {
+      writes++
+      return Promise.reject(new Error('gone'))
+    },
+  })
+  const outcomes = await Promise.allSettled([batch.add(1), batch.add(2), batch.add(3)])
+  expect(outcomes.every((outcome) => outcome.status === 'rejected')).toBe(true)
+  expect(writes).toBe(2)
+})
+
+test('past its limit of waiting items it refuses at once', async () => {
+  const { rounds, write } = heldWrites()
+  const batch = makeBatch({ write, maxWaiting: 2 })
+  const kept = [batch.add(1), batch.add(2), batch.add(3)]
+  await expect(batch.add(4)).rejects.toThrow(OverloadError)
+  rounds[0]?.end()
+  await waitFor(() => rounds.length === 2)
+  rounds[1]?.end()
+  expect(await Promise.all(kept)).toEqual([10, 20, 30])
+  await batch.idle()
+})

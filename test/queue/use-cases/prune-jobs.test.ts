@@ -1,0 +1,25 @@
+import { expect, test } from '@jest/globals'
+import pg from 'pg'
+import { cancelJob } from '../../../queue/use-cases/cancel-job.ts'
+import { pruneJobs } from '../../../queue/use-cases/prune-jobs.ts'
+import { cleanUp } from '../../support/clean-up.ts'
+import { aJob, alice, openTestQueue } from '../../support/test-queue.ts'
+
+test('ended jobs past the retention time go with their events; live ones and younger ones stay, however old their ids', async () => {
+  const { deps, databaseUrl } = await openTestQueue({ retentionDays: 30 })
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  cleanUp(() => client.end())
+  // UUIDv7 of 2020: the ids of jobs that were accepted long ago.
+  const ids = ['ended-long-ago', 'ended-lately', 'live'].map((_, i) => `016f5e66-e800-7000-8000-00000000000${String(i)}`)
+  await deps.jobs.accept(ids.map((id) => ({ id, tenant: alice.tenant, userId: alice.userId, spec: aJob(), idempotency: null })))
+  await cancelJob(deps, alice, ids[0] ?? '')
+  await cancelJob(deps, alice, ids[1] ?? '')
+  await client.query("UPDATE jobs SET finished_at = now() - interval '31 days' WHERE id = $1", [ids[0]])
+  await pruneJobs(deps)
+  const { rows } = await client.query<{ id: string; events: number }>(
+    'SELECT id, (SELECT count(*)::int FROM job_events WHERE job_id = id) AS events FROM unnest($1::uuid[]) AS t(id) WHERE id IN (SELECT id FROM jobs) OR id IN (SELECT job_id FROM job_events) ORDER BY id',
+    [ids],
+  )
+  expect(rows).toEqual([{ id: ids[1], events: 2 }, { id: ids[2], events: 1 }])
+})

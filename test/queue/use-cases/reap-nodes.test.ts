@@ -1,0 +1,81 @@
+import { expect, test } from '@jest/globals'
+import pg from 'pg'
+import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
+import { cancelJob } from '../../../queue/use-cases/cancel-job.ts'
+import { finishJob } from '../../../queue/use-cases/finish-job.ts'
+import { reapNodes } from '../../../queue/use-cases/reap-nodes.ts'
+import { cleanUp } from '../../support/clean-up.ts'
+import { aNode, aRunningJob, alice, openTestQueue, stateOf } from '../../support/test-queue.ts'
+
+/** A reaper that has been at work for long, so that it holds nothing back. */
+async function openReaper(settings: Partial<QueueDeps['settings']> = {}) {
+  const opened = await openTestQueue({ leaseMs: 60_000, leaseGraceMs: 0, ...settings })
+  const client = new pg.Client(opened.databaseUrl)
+  await client.connect()
+  cleanUp(() => client.end())
+  const settle = () => client.query("UPDATE platform SET reaper_seen_at = now(), reaper_held_until = now() - interval '1 second'")
+  const runOut = (bootId: string) => client.query("UPDATE nodes SET lease_expires_at = now() - interval '1 second' WHERE boot_id = $1", [bootId])
+  await settle()
+  return { ...opened, settle, runOut, client }
+}
+
+test("a dead node's jobs go back with the next attempt under a higher fence, and the dead boot can neither renew nor finish", async () => {
+  const { deps, runOut } = await openReaper()
+  const [dead, alive] = [await aNode(deps), await aNode(deps)]
+  const [lost, safe] = [await aRunningJob(deps, dead), await aRunningJob(deps, alive)]
+  await runOut(dead)
+  await reapNodes(deps)
+  expect(await deps.jobs.find(lost.id, null)).toMatchObject({ state: 'pending', crashes: 1, failures: 0 })
+  expect(await stateOf(deps, safe.id)).toBe('running')
+  expect(await deps.nodes.renew(dead, 60_000)).toBeNull()
+  expect(await finishJob(deps, dead, lost, { kind: 'succeeded', result: null, usage: { wallMs: 1 } })).toBeNull()
+})
+
+test('a job under which nodes die again and again fails as WORKER_LOST', async () => {
+  const { deps, runOut } = await openReaper({ crashLimit: 1 })
+  const dead = await aNode(deps)
+  const job = await aRunningJob(deps, dead)
+  await runOut(dead)
+  await reapNodes(deps)
+  expect(await deps.jobs.find(job.id, null)).toMatchObject({ state: 'failed', error: { code: 'WORKER_LOST' } })
+})
+
+test('a job that was to be cancelled when its node died is cancelled', async () => {
+  const { deps, runOut } = await openReaper()
+  const dead = await aNode(deps)
+  const job = await aRunningJob(deps, dead)
+  await cancelJob(deps, alice, job.id)
+  await runOut(dead)
+  await reapNodes(deps)
+  expect(await stateOf(deps, job.id)).toBe('cancelled')
+})
+
+test('a job whose boot has no node row at all is taken back too', async () => {
+  const { deps, client } = await openReaper()
+  const bootId = await aNode(deps)
+  const job = await aRunningJob(deps, bootId)
+  await client.query('DELETE FROM nodes')
+  await reapNodes(deps)
+  expect(await stateOf(deps, job.id)).toBe('pending')
+})
+
+test('after a gap in which nobody reaped, nodes get a lease and the grace to renew before any is given up', async () => {
+  const { deps, runOut, client } = await openReaper()
+  const bootId = await aNode(deps)
+  const job = await aRunningJob(deps, bootId)
+  await runOut(bootId)
+  await client.query("UPDATE platform SET reaper_seen_at = now() - interval '1 hour'")
+  await reapNodes(deps)
+  await reapNodes(deps)
+  expect(await stateOf(deps, job.id)).toBe('running')
+  expect(await deps.nodes.renew(bootId, 60_000)).toMatchObject({ state: 'ready', held: [{ id: job.id }] })
+})
+
+test('a node id that is live can not be taken; once its lease ran out it can', async () => {
+  const { deps, runOut } = await openReaper()
+  const first = await aNode(deps, 'gpu-1')
+  await expect(aNode(deps, 'gpu-1')).rejects.toThrow('live already')
+  await runOut(first)
+  await aNode(deps, 'gpu-1')
+  expect(await deps.nodes.renew(first, 60_000)).toBeNull()
+})
