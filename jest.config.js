@@ -4,12 +4,14 @@ export default {
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    // Not for global set-up and teardown: Node itself loads these, as it does the program.
-    '/(?!global-)[^/]+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' }, sourceMaps: 'inline' }],
+    // Not for what runs outside of the tests: Node itself loads it, as it does the program.
+    '/(?!global-|reporter|leak-checking)[^/]+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' }, sourceMaps: 'inline' }],
   },
   injectGlobals: false,
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  testEnvironment: '<rootDir>/test/support/leak-checking-environment.ts',
+  reporters: ['default', '<rootDir>/test/support/reporter.ts'],
   testTimeout: 30_000,
   maxWorkers: 2,
 }

@@ -1,3 +1,5 @@
+import { delimiter } from 'node:path'
+
 /** The servers that the run started, as every test process sees them. */
 export interface TestServers {
   /** The maintenance database, as superuser. */
@@ -27,4 +29,9 @@ export function withDatabase(url: string, database: string): string {
   const result = new URL(url)
   result.pathname = `/${database}`
   return result.href
+}
+
+/** The folders in which programs are looked for. */
+export function searchPath(): string[] {
+  return (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder.length > 0)
 }
