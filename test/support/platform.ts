@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { cleanUp } from './clean-up.ts'
+import { testDatabase } from './test-database.ts'
+import { testRedis } from './test-redis.ts'
+import { waitFor } from './wait-for.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+/** How long a process may take to start or to stop, on a machine that does much else. */
+const processMs = 20_000
+
+export const adminPassword = 'a long enough password'
+export const jwtSecret = 'test secret of more than thirty-two bytes'
+
+export interface PlatformProcess {
+  child: ChildProcess
+  /** What it wrote so far. */
+  output(): string
+  /** Ends it and resolves with its exit code, null when a signal ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+export interface Platform {
+  url: string
+  env: Record<string, string>
+  /** Starts one more worker and resolves when it takes jobs. */
+  startWorker(env: Record<string, string>): Promise<PlatformProcess>
+  gateway: PlatformProcess
+  ops: PlatformProcess
+  /** An access token of the first admin. */
+  token(): Promise<string>
+  call(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; headers: Headers; body: any }> // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are JSON, which the test looks into
+}
+
+/** The real processes on this test's stores: a gateway and ops, ready; they are stopped after the test, and must exit 0. */
+export async function startPlatform(settings: Record<string, string> = {}): Promise<Platform> {
+  const [databaseUrl, redisUrl, port] = [await testDatabase(), await testRedis(), await freePort()]
+  const url = `http://127.0.0.1:${String(port)}`
+  const env = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    PORT: String(port),
+    AUTH_JWT_SECRET: jwtSecret,
+    ADMIN_PASSWORD: adminPassword,
+    LOG_FORMAT: 'console',
+    LOG_LEVEL: 'debug',
+    ...settings,
+  }
+  const ops = start('ops/main.ts', env)
+  const gateway = start('api/main.ts', env)
+  await waitFor(async () => (await fetch(`${url}/ready`)).ok, { timeoutMs: processMs, what: `the gateway to be ready: ${gateway.output()}` })
+
+  let token: Promise<string> | undefined
+  const platform: Platform = {
+    url,
+    env,
+    ops,
+    gateway,
+    async startWorker(extra) {
+      const worker = start('workers/main.ts', { ...env, ...extra })
+      await once(worker.child, 'message', { signal: AbortSignal.timeout(processMs) }).catch(() => {
+        throw new Error(`The worker did not start:\n${worker.output()}`)
+      })
+      return worker
+    },
+    token() {
+      token ??= platform.call('POST', '/v1/auth/token', { body: { username: 'admin', password: adminPassword } }).then(({ body }) => body.accessToken as string)
+      return token
+    },
+    async call(method, path, options = {}) {
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          ...(options.body !== undefined && { 'Content-Type': 'application/json' }),
+          ...(options.token && { Authorization: `Bearer ${options.token}` }),
+          ...options.headers,
+        },
+        ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      })
+      const text = await response.text()
+      return { status: response.status, headers: response.headers, body: text && /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text }
+    },
+  }
+  return platform
+}
+
+function start(main: string, env: Record<string, string>): PlatformProcess {
+  const child = spawn(process.execPath, [join(root, main)], {
+    cwd: root,
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  const result: PlatformProcess = {
+    child,
+    output: () => output,
+    async stop(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+      const code = await Promise.race([exited, new Promise<'late'>((resolve) => setTimeout(resolve, processMs, 'late').unref())])
+      if (code !== 'late') return code
+      child.kill('SIGKILL')
+      throw new Error(`${main} did not stop within ${String(processMs)} ms:\n${output}`)
+    },
+  }
+  cleanUp(async () => {
+    const hadExited = child.exitCode !== null || child.signalCode !== null
+    const code = await result.stop()
+    if (!hadExited && code !== 0) throw new Error(`${main} exited with ${String(code)}:\n${output}`)
+  })
+  return result
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('No port was given.')
+  return address.port
+}
