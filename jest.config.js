@@ -5,7 +5,14 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     // Not for what runs outside of the tests: Node itself loads it, as it does the program.
-    '/(?!global-|reporter|leak-checking)[^/]+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' }, sourceMaps: 'inline' }],
+    '/(?!global-|reporter|leak-checking)[^/]+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
   },
   injectGlobals: false,
   globalSetup: '<rootDir>/test/support/global-setup.ts',

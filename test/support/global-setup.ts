@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ownerOf } from '../../ops/local/claim-folder.ts'
@@ -17,7 +18,7 @@ const prefix = 'noodle-test-'
 /** A younger folder may belong to a run that has just begun, or to servers that have just lost it and are ending. */
 const leftOverAfterMs = 60_000
 
-const undo: (() => Promise<void> | void)[] = []
+const undo: (() => Promise<void>)[] = []
 
 /**
  * Starts one Redis and one Postgres for the run, on free ports and in a temporary folder, and makes the template database. When the run ends they are
@@ -26,9 +27,7 @@ const undo: (() => Promise<void> | void)[] = []
 export default async function globalSetup(): Promise<void> {
   removeLeftOvers()
   const folder = mkdtempSync(join(parentFolder, prefix))
-  undo.push(() => {
-    rmSync(folder, { recursive: true, force: true })
-  })
+  undo.push(() => rm(folder, { recursive: true, force: true }))
   if (isRoot) chmodSync(folder, 0o711)
   process.once('SIGINT', () => void stopServers().finally(() => process.exit(130)))
   process.once('SIGTERM', () => void stopServers().finally(() => process.exit(143)))

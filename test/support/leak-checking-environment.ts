@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TestEnvironment } from 'jest-environment-node'
 
 /** What keeps a process alive and belongs to tests, not to Jest. */
-const watched = new Set(['TCPSocketWrap', 'TCPServerWrap', 'PipeServerWrap', 'ProcessWrap', 'HTTPINCOMINGMESSAGE', 'UDPWrap'])
+const watched = new Set([
+  'TCPSocketWrap',
+  'TCPServerWrap',
+  'PipeServerWrap',
+  'ProcessWrap',
+  'HTTPINCOMINGMESSAGE',
+  'UDPWrap',
+])
 
 /** How long closing may take. */
 const closingMs = 2000
@@ -19,11 +26,16 @@ export default class LeakCheckingEnvironment extends TestEnvironment {
       await sleep(20)
       left = this.#left()
     }
-    if (left.length > 0) throw new Error(`Left open at the end of the file: ${left.join(', ')}. Close what a test opens by cleanUp(…).`)
+    if (left.length > 0)
+      throw new Error(
+        `Left open at the end of the file: ${left.join(', ')}. Close what a test opens by cleanUp(…).`,
+      )
   }
 
   #left(): string[] {
-    return [...countResources()].filter(([name, count]) => count > (this.#before.get(name) ?? 0)).map(([name]) => name)
+    return [...countResources()]
+      .filter(([name, count]) => count > (this.#before.get(name) ?? 0))
+      .map(([name]) => name)
   }
 }
 

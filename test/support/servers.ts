@@ -1,5 +1,3 @@
-import { delimiter } from 'node:path'
-
 /** The servers that the run started, as every test process sees them. */
 export interface TestServers {
   /** The maintenance database, as superuser. */
@@ -15,7 +13,8 @@ export function publishServers(servers: TestServers): void {
 
 export function testServers(): TestServers {
   const { TEST_POSTGRES_URL: postgresUrl, TEST_REDIS_URL: redisUrl } = process.env
-  if (!postgresUrl || !redisUrl) throw new Error('No test servers: the run was not started through jest.config.js.')
+  if (!postgresUrl || !redisUrl)
+    throw new Error('No test servers: the run was not started through jest.config.js.')
   return { postgresUrl, redisUrl }
 }
 
@@ -29,9 +28,4 @@ export function withDatabase(url: string, database: string): string {
   const result = new URL(url)
   result.pathname = `/${database}`
   return result.href
-}
-
-/** The folders in which programs are looked for. */
-export function searchPath(): string[] {
-  return (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder.length > 0)
 }

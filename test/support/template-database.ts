@@ -23,7 +23,8 @@ export async function makeTemplate(postgresUrl: string): Promise<void> {
 export async function resetTables(url: string): Promise<void> {
   await connected(url, async (client) => {
     await client.query(`TRUNCATE ${(await listTables(client, 'public')).join(', ')} RESTART IDENTITY CASCADE`)
-    for (const table of await listTables(client, 'seed')) await client.query(`INSERT INTO public.${table} TABLE seed.${table}`)
+    for (const table of await listTables(client, 'seed'))
+      await client.query(`INSERT INTO public.${table} TABLE seed.${table}`)
   })
 }
 

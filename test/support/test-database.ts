@@ -51,8 +51,12 @@ async function expectNoConnections(postgresUrl: string, database: string): Promi
     }
     await waitFor(async () => (await open()).length === 0, { timeoutMs: closingMs }).catch(async () => {
       const lines = (await open()).map(({ name, query }) => `  ${name}: ${query.slice(0, 100)}`)
-      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [database]) // the next test is innocent
-      throw new Error(`Connections to Postgres were left open; close them by cleanUp(…):\n${lines.join('\n')}`)
+      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [
+        database,
+      ]) // the next test is innocent
+      throw new Error(
+        `Connections to Postgres were left open; close them by cleanUp(…):\n${lines.join('\n')}`,
+      )
     })
   })
 }

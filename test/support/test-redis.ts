@@ -36,13 +36,20 @@ async function expectNoConnections(redis: Redis, index: number): Promise<void> {
   await waitFor(async () => (await open()).length === 0, { timeoutMs: closingMs }).catch(async () => {
     const left = await open()
     for (const client of left) await redis.client('KILL', 'ID', Number(client.get('id'))) // the next test is innocent
-    const lines = left.map((client) => `  ${client.get('name') ?? ''}: last command ${client.get('cmd') ?? ''}`)
+    const lines = left.map(
+      (client) => `  ${client.get('name') ?? ''}: last command ${client.get('cmd') ?? ''}`,
+    )
     throw new Error(`Connections to Redis were left open; close them by cleanUp(…):\n${lines.join('\n')}`)
   })
 }
 
 async function connected<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url, { connectionName: ownName, lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null })
+  const redis = new Redis(url, {
+    connectionName: ownName,
+    lazyConnect: true,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => null,
+  })
   await redis.connect()
   try {
     return await work(redis)

@@ -1,0 +1,115 @@
+/*
+ * The floors of the house: imports go down only, never round.
+ *   F0 core · F1 queue/domain · F2 queue/store · F3 queue/use-cases · queue/open-queue.ts · F4 api, workers, ops
+ */
+const only = (name, from, allowed, comment) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: {
+    path: '^(core|queue|api|workers|ops|client|migrations|test|scripts|bench)/',
+    pathNot: [from, ...allowed],
+  },
+})
+const core = '^core/'
+const domain = '^queue/domain/'
+const store = '^queue/store/'
+const useCases = '^queue/use-cases/'
+const queue = '^queue/'
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    only('core-stands-alone', core, [], 'core (F0) is plumbing and knows no job.'),
+    only('domain-knows-core-only', domain, [core], 'queue/domain (F1) is what is true without any I/O.'),
+    only(
+      'store-below-use-cases',
+      store,
+      [core, domain],
+      'queue/store (F2) does what it is told; what to do is decided above.',
+    ),
+    only(
+      'use-cases-below-processes',
+      useCases,
+      [core, domain, store],
+      'queue/use-cases (F3) are called by the processes.',
+    ),
+    only(
+      'open-queue-below-processes',
+      '^queue/open-queue\\.ts$',
+      [core, queue],
+      'queue/open-queue.ts is opened by the processes.',
+    ),
+    only(
+      'api-knows-no-other-process',
+      '^api/',
+      [core, queue],
+      'What api and another process both need belongs below.',
+    ),
+    only(
+      'workers-know-no-other-process',
+      '^workers/',
+      [core, queue],
+      'What workers and another process both need belongs below.',
+    ),
+    only(
+      'ops-knows-no-other-process',
+      '^ops/',
+      [core, queue],
+      'What ops and another process both need belongs below.',
+    ),
+    only(
+      'migrations-stand-alone',
+      '^migrations/',
+      [],
+      'A migration is never edited, so it must not use what is.',
+    ),
+    {
+      name: 'use-cases-see-the-store-as-a-type',
+      comment: 'Use-cases take the store as an argument; `import type` names its shape.',
+      severity: 'error',
+      from: { path: useCases },
+      to: { path: store, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'domain-has-no-io',
+      comment: 'queue/domain is what is true without any I/O.',
+      severity: 'error',
+      from: { path: domain },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    },
+    {
+      name: 'only-the-store-talks-to-stores',
+      comment:
+        'Only queue/store knows that there is a BullMQ, a Redis or a Postgres client; a migration is told knex by its type.',
+      severity: 'error',
+      from: { path: '^(core|queue|api|workers|ops|migrations)/', pathNot: [store] },
+      to: { path: '(^|/)node_modules/(bullmq|ioredis|pg|knex)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-circles',
+      comment: 'A circle has no order in which it can be read.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'product-needs-no-development-packages',
+      comment: 'What runs in production must be among the dependencies.',
+      severity: 'error',
+      from: { path: '^(core|queue|api|workers|ops|migrations)/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.d.ts'],
+    },
+  },
+}
