@@ -31,15 +31,8 @@ export function readPrograms(file = join(import.meta.dirname, '../../.noodle/pro
   return content as unknown as Programs
 }
 
-/** The environment that the programs run in: nothing of ours but what they need to find libraries, time zones and texts. */
-export function programEnvironment(programs: Pick<Programs, 'libraryPath'>): NodeJS.ProcessEnv {
-  const { PATH, HOME, LANG, TZ, LD_LIBRARY_PATH } = process.env
-  const libraries = [programs.libraryPath, LD_LIBRARY_PATH].filter(Boolean).join(':')
-  return {
-    PATH,
-    HOME,
-    LANG,
-    TZ,
-    ...(libraries && { LD_LIBRARY_PATH: libraries }),
-  }
+/** What the programs are started with: nothing of our own environment, which holds secrets. */
+export function programEnvironment({ libraryPath }: Pick<Programs, 'libraryPath'>): NodeJS.ProcessEnv {
+  const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C' }
+  return libraryPath ? { ...environment, LD_LIBRARY_PATH: libraryPath } : environment
 }
