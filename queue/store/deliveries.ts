@@ -1,7 +1,8 @@
-import { type Job as BullJob, Queue, type QueueOptions, Worker } from 'bullmq'
+import { setTimeout as delay } from 'node:timers/promises'
+import { DelayedError, type Job as BullJob, Queue, type QueueOptions, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../core/logger.ts'
-import type { Delivery } from '../domain/delivery.ts'
+import type { Delivery, DeliveryEnd } from '../domain/delivery.ts'
 import type { DispatchedJob } from './jobs/dispatch.ts'
 import { redisUnavailable } from './redis.ts'
 import { bullPrefix } from './redis-keys.ts'
@@ -17,8 +18,11 @@ export interface DeliveryData {
 /** Entries of each kind that BullMQ keeps after their end, for Bull Board only. */
 const keptEntries = 300
 
+/** How long a closing consumer may take to tell Redis about the deliveries that it had; what it can't tell comes again by itself. */
+const closeDeadlineMs = 2000
+
 export interface Consumer {
-  /** Takes no more deliveries and resolves when those in hand are done. */
+  /** Takes no more deliveries, waits as long as those in hand are handled, and resolves soon after, also while Redis is away. Twice is harmless. */
   close(): Promise<void>
   /** True while it is connected and asks for deliveries. */
   isRunning(): boolean
@@ -29,8 +33,11 @@ export interface Deliveries {
   send(tier: string, jobs: readonly DispatchedJob[]): Promise<void>
   /** Those of the delivery ids that still wait or are held by a worker. @throws REDIS_UNAVAILABLE */
   findLive(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
-  /** Takes deliveries of a tier, at most `concurrency` at once. A delivery counts as done whatever `handle` does: the rows own the progress. */
-  consume(tier: string, concurrency: number, handle: (delivery: Delivery) => Promise<void>): Consumer
+  /**
+   * Takes deliveries of a tier, at most `concurrency` at once. One that `handle` returns goes back and comes again, to whoever is free; any other,
+   * also when `handle` throws, is forgotten: the rows own the progress.
+   */
+  consume(tier: string, concurrency: number, handle: (delivery: Delivery) => Promise<DeliveryEnd>): Consumer
   /** BullMQ's own queue of a tier, for Bull Board, which only reads it. */
   queueOf(tier: string): Queue<DeliveryData>
   /** True when Redis answers. */
@@ -45,7 +52,11 @@ export function makeDeliveries(commands: Redis, patient: () => Redis, log: Logge
   function queueOf(tier: string): Queue<DeliveryData> {
     let queue = queues.get(tier)
     if (!queue) {
-      const options: QueueOptions = { connection: commands, prefix: bullPrefix(tier), skipWaitingForReady: true }
+      const options: QueueOptions = {
+        connection: commands,
+        prefix: bullPrefix(tier),
+        skipWaitingForReady: true,
+      }
       queue = new Queue<DeliveryData>(tier, options)
       queue.on('error', (error) => log.debug('BullMQ queue error', { tier, error }))
       queues.set(tier, queue)
@@ -78,24 +89,53 @@ export function makeDeliveries(commands: Redis, patient: () => Redis, log: Logge
     async findLive(tier, deliveryIds) {
       try {
         const states = await Promise.all(deliveryIds.map((id) => queueOf(tier).getJobState(id)))
-        return new Set(deliveryIds.filter((_, i) => !['completed', 'failed', 'unknown'].includes(states[i] ?? 'unknown')))
+        return new Set(
+          deliveryIds.filter((_, i) => !['completed', 'failed', 'unknown'].includes(states[i] ?? 'unknown')),
+        )
       } catch (error) {
         throw redisUnavailable(error)
       }
     },
     consume(tier, concurrency, handle) {
-      const worker = new Worker<DeliveryData>(tier, (job: BullJob<DeliveryData>) => handle({ tier, jobs: job.data.jobs }), {
-        connection: patient(),
-        prefix: bullPrefix(tier),
-        concurrency,
-        // The lock tells only that somebody holds the hint. A holder that dies leaves it to another after this time.
-        lockDuration: 30_000,
-        maxStalledCount: 5,
-        drainDelay: 5,
-      })
+      const connection = patient()
+      const inHand = new Set<Promise<unknown>>()
+
+      const worker = new Worker<DeliveryData>(
+        tier,
+        async (job: BullJob<DeliveryData>, token?: string) => {
+          const { name: task, data, attemptsStarted: timesTaken } = job
+          const handled = handle({ tier, task, jobs: data.jobs, timesTaken })
+          const settled = handled.catch(() => undefined).finally(() => inHand.delete(settled))
+          inHand.add(settled)
+          const end = await handled
+          if (end === 'done') return
+          // Not moveToWait: it wakes nobody for a job with a priority (BullMQ 6.7); an idle worker would see it when its wait of 5 s ends.
+          await job.moveToDelayed(Date.now() + end.returnAfterMs, token)
+          throw new DelayedError()
+        },
+        {
+          connection,
+          prefix: bullPrefix(tier),
+          concurrency,
+          // The lock tells only that somebody holds the hint. A holder that dies leaves it to another after this time.
+          lockDuration: 30_000,
+          maxStalledCount: 5,
+          drainDelay: 5,
+        },
+      )
       worker.on('error', (error) => log.debug('BullMQ worker error', { tier, error }))
-      worker.on('failed', (job, error) => log.warn('a delivery ended with an error', { tier, delivery: job?.id, error }))
-      return { close: () => worker.close(), isRunning: () => worker.isRunning() && !worker.isPaused() }
+      worker.on('failed', (job, error) =>
+        log.warn('a delivery ended with an error', { tier, delivery: job?.id, error }),
+      )
+      return {
+        async close() {
+          const closed = worker.close()
+          while (inHand.size > 0) await Promise.all(inHand)
+          await Promise.race([closed, delay(closeDeadlineMs, undefined, { ref: false })])
+          connection.disconnect() // frees what waits for a Redis that is away
+        },
+        isRunning: () => worker.isRunning() && !worker.isPaused(),
+      }
     },
     async ping() {
       try {
