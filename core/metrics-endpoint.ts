@@ -1,0 +1,82 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Component } from './lifecycle.ts'
+import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface MetricsEndpointOptions {
+  /** 0 for no endpoint at all. */
+  port: number
+  /** Default 127.0.0.1. */
+  host?: string
+  metrics: Metrics
+  log: Logger
+  /** False makes /health say 503; by default it says 200 as long as the process serves. */
+  isHealthy?: () => boolean
+}
+
+/** GET /metrics (Prometheus text) and GET /health for processes without a gateway. */
+export function makeMetricsEndpoint({
+  port,
+  host = '127.0.0.1',
+  metrics,
+  log,
+  isHealthy = () => true,
+}: MetricsEndpointOptions): Component {
+  const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      log.warn('metrics could not be told', { error })
+      if (response.headersSent) response.destroy()
+      else
+        send(response, 500, 'text/plain; charset=utf-8', 'The metrics could not be told; the log says why.\n')
+    })
+  })
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?')[0]
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      send(response, 405, 'text/plain; charset=utf-8', 'Only GET is served here.\n')
+    } else if (path === '/metrics') {
+      send(response, 200, metrics.registry.contentType, await metrics.registry.metrics())
+    } else if (path === '/health') {
+      const healthy = isHealthy()
+      send(
+        response,
+        healthy ? 200 : 503,
+        'application/json',
+        JSON.stringify({ status: healthy ? 'ok' : 'stopping' }),
+      )
+    } else {
+      send(response, 404, 'text/plain; charset=utf-8', 'Served here: /metrics and /health.\n')
+    }
+  }
+
+  return {
+    name: 'metrics endpoint',
+    async start() {
+      if (port === 0) return
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen({ port, host }, () => {
+          server.off('error', reject)
+          resolve()
+        })
+      })
+      log.info('metrics endpoint listens', { host, port })
+    },
+    async stop() {
+      if (!server.listening) return
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections() // scrapers keep theirs open
+      await closed
+    },
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  })
+  response.end(body)
+}
