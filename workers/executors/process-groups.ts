@@ -1,0 +1,158 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Usage } from '../../queue/domain/job.ts'
+import { findInPath } from './allowed-programs.ts'
+import { isGroupAlive } from './proc.ts'
+import { makeUsageMeter } from './process-usage.ts'
+
+export interface ProgramStart {
+  /** Absolute path. */
+  file: string
+  args: readonly string[]
+  env: Record<string, string>
+  cwd: string
+  /** What the program reads; without it, nothing. */
+  stdin: string | undefined
+  onStdout: (chunk: Buffer) => void
+  onStderr: (chunk: Buffer) => void
+}
+
+export interface GroupEnd {
+  exitCode: number | null
+  signal: NodeJS.Signals | null
+  usage: Omit<Usage, 'wallMs'>
+}
+
+export interface ProcessGroup {
+  /** SIGTERM to all of the group, and SIGKILL when its leader is still there after `killGraceMs`; 0 kills at once. */
+  stop(killGraceMs: number): void
+  /** Resolves when the leader has ended and nothing of the group is left. Rejects when it could not be started. */
+  ended: Promise<GroupEnd>
+}
+
+/** Programs, each started as the leader of a process group of its own. */
+export interface ProcessGroups {
+  /** @throws what spawn throws */
+  start(program: ProgramStart): ProcessGroup
+  /** SIGKILL to all groups, at once. */
+  killAll(): void
+  /** The ids of live groups, 0 for a free place: the watchdog's thread reads them. */
+  shared: Int32Array
+}
+
+/** What escaped from its group may keep the pipes open; it is not waited for. */
+const pipeDeadlineMs = 500
+/** How long killed processes may take to vanish. */
+const vanishDeadlineMs = 500
+
+/**
+ * `most`: groups that may live at once. `path`: where to look for setpriv, which on Linux has the kernel kill a leader whose worker died, even by
+ * SIGKILL. Without it only the sweep at a worker's next start does.
+ */
+export function makeProcessGroups(options: { most: number; path: string }): ProcessGroups {
+  const shared = new Int32Array(new SharedArrayBuffer(options.most * Int32Array.BYTES_PER_ELEMENT))
+  const deathSignal = findDeathSignalPrefix(options.path)
+  const meter = makeUsageMeter()
+
+  function start(program: ProgramStart): ProcessGroup {
+    const [file = program.file, ...args] = [...deathSignal, program.file, ...program.args]
+    const child = spawn(file, args, {
+      cwd: program.cwd,
+      env: program.env,
+      detached: true, // setsid: a session and a group of its own
+      stdio: [program.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    const { pid } = child
+    if (pid === undefined) return { stop() {}, ended: startError(child) }
+
+    const place = shared.indexOf(0)
+    shared[place] = pid
+    meter.begin(pid)
+    child.stdout?.on('data', program.onStdout)
+    child.stderr?.on('data', program.onStderr)
+    child.stdin?.on('error', () => undefined) // the program need not read all, or anything
+    child.stdin?.end(program.stdin)
+    let killTimer: NodeJS.Timeout | undefined
+
+    const ended = new Promise<GroupEnd>((resolve) => {
+      child.once('exit', (exitCode, signal) => {
+        const usage = meter.end(pid)
+        clearTimeout(killTimer)
+        signalGroup(pid, 'SIGKILL') // what the leader left behind
+        if (place >= 0) shared[place] = 0
+        void Promise.all([pipesClosed(child), groupGone(pid)]).then(() =>
+          resolve({ exitCode, signal, usage }),
+        )
+      })
+    })
+
+    return {
+      ended,
+      stop(killGraceMs) {
+        if (child.exitCode !== null || child.signalCode !== null) return
+        clearTimeout(killTimer)
+        if (killGraceMs === 0) {
+          signalGroup(pid, 'SIGKILL')
+          return
+        }
+        signalGroup(pid, 'SIGTERM')
+        signalGroup(pid, 'SIGCONT') // a stopped process would not hear it
+        killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), killGraceMs)
+      },
+    }
+  }
+
+  return {
+    start,
+    killAll() {
+      for (const pid of shared) if (pid !== 0) signalGroup(pid, 'SIGKILL')
+    },
+    shared,
+  }
+}
+
+/** The words before a command that make the kernel kill it when this process dies; none where setpriv can't. */
+function findDeathSignalPrefix(path: string): string[] {
+  const setpriv = process.platform === 'linux' ? findInPath('setpriv', path) : null
+  if (!setpriv) return []
+  try {
+    execFileSync(setpriv, ['--pdeathsig', 'KILL', setpriv, '--version'], { stdio: 'ignore', timeout: 2000 })
+    return [setpriv, '--pdeathsig', 'KILL', '--']
+  } catch {
+    return []
+  }
+}
+
+function startError(child: ChildProcess): Promise<never> {
+  return new Promise((_, reject) => child.once('error', reject))
+}
+
+async function pipesClosed(child: ChildProcess): Promise<void> {
+  const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null && !pipe.closed)
+  if (pipes.length === 0) return
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => {
+      for (const pipe of pipes) pipe?.destroy()
+      resolve()
+    }, pipeDeadlineMs)
+    child.once('close', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+async function groupGone(pid: number): Promise<void> {
+  for (let waitMs = 1; waitMs < vanishDeadlineMs && signalGroup(pid, 0) && isGroupAlive(pid); waitMs *= 2)
+    await delay(waitMs)
+}
+
+/** False when the group has no process. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-pid, signal)
+    return true
+  } catch {
+    return false
+  }
+}

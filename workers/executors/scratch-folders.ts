@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { workerFolderPrefix } from './worker-mark.ts'
+
+/** Folders for runs, in a folder of this worker that only its user may look into. */
+export interface ScratchFolders {
+  /** A new empty folder, to be removed after the run. */
+  create(jobId: string): Promise<string>
+  /** At the end of the process. */
+  removeAll(): void
+}
+
+export function makeScratchFolders(mark: string): ScratchFolders {
+  const roots: string[] = []
+
+  function makeRoot(): string {
+    const root = mkdtempSync(join(tmpdir(), `${workerFolderPrefix}${mark}-`))
+    roots.push(root)
+    return root
+  }
+
+  return {
+    async create(jobId) {
+      try {
+        return await mkdtemp(join(roots.at(-1) ?? makeRoot(), `${jobId}-`))
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+        return mkdtemp(join(makeRoot(), `${jobId}-`)) // systems clear their temporary folders of what was not touched for days
+      }
+    },
+    removeAll() {
+      for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
+    },
+  }
+}

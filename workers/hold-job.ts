@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { JobState } from '../queue/domain/job-state.ts'
+import { finishJob, handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
+import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import { type RunTaskOptions, runTask, type TaskEnd } from './run-task.ts'
+import type { Run } from './runs.ts'
+
+export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 'metrics' | 'log'>
+
+/**
+ * The life of a job that this node holds: runs its task, and stores how it ended (T4, T5) or gives it back (T6). While Postgres is away an end is kept
+ * and tried again until the boot is given up, or `abandon` is aborted; what was not stored is run again elsewhere. Never rejects.
+ */
+export async function holdJob(
+  deps: HoldDeps,
+  run: Run,
+  options: RunTaskOptions & { abandon: AbortSignal },
+): Promise<void> {
+  const { job, boot } = run
+  const { metrics } = deps
+  const log = deps.log.child({ jobId: job.id, task: job.task, attempt: job.attempt })
+  log.debug('job started', { fence: job.fence, waitedMs: Math.round(job.waitedMs) })
+  metrics.jobPickup.observe({ tier: job.tier }, job.waitedMs / 1000)
+  metrics.jobsRunning.inc({ tier: job.tier })
+
+  let outcome = 'unknown'
+  let wallMs = 0
+  try {
+    const end = await runTask(run, options)
+    wallMs = end.usage.wallMs
+    const state = await storeEnd({ ...deps, log }, run, end, AbortSignal.any([boot.ended, options.abandon]))
+    outcome =
+      state === null
+        ? 'lost'
+        : end.kind === 'stopped' && state === 'pending'
+          ? 'handed-back'
+          : end.kind === 'failed' && state === 'pending'
+            ? 'retried'
+            : state
+    // Never the message: it may quote what the program printed.
+    log.debug('job ended', { outcome, code: end.kind === 'failed' ? end.error.code : undefined, wallMs })
+  } catch (error) {
+    log.error('a bug kept the end of a job from being stored; it will be handed back', { error })
+  } finally {
+    metrics.jobsRunning.dec({ tier: job.tier })
+    metrics.jobDuration.observe({ tier: job.tier, task: job.task, outcome }, wallMs / 1000)
+  }
+}
+
+/** Null when the job is not ours any more, or its end could not be stored in time: then nothing may be reported. */
+async function storeEnd(
+  deps: HoldDeps,
+  run: Run,
+  end: TaskEnd,
+  giveUp: AbortSignal,
+): Promise<JobState | null> {
+  const { job, boot } = run
+  // Killed because the lease ran out: should it be renewed after all, the renewal finds the row and hands it back.
+  if (end.kind === 'stopped' && end.reason === 'lease lost') return null
+
+  let isLogged = false
+  for (let tries = 0; !giveUp.aborted; tries++) {
+    try {
+      return end.kind === 'stopped'
+        ? await handBackJob(deps, boot.id, job, 'node-stopping')
+        : await finishJob(deps, boot.id, job, end)
+    } catch (error) {
+      if (!isWorthRetrying(error)) {
+        if (end.kind !== 'succeeded') throw error
+        // The row's own data is at fault: no further attempt would help.
+        deps.log.error('the result of a job could not be stored', { error })
+        const message = 'Its result could not be stored.'
+        return await finishJob(deps, boot.id, job, {
+          kind: 'failed',
+          error: { code: 'RESULT_INVALID', message, attempt: job.attempt },
+          isFinal: true,
+          usage: end.usage,
+        })
+      }
+      if (!isLogged)
+        deps.log.warn('the end of a job can not be stored now, it is kept and tried again', { error })
+      isLogged = true
+      await delay(Math.min(1000, 50 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2), undefined, {
+        signal: giveUp,
+      }).catch(() => undefined)
+    }
+  }
+  return null
+}

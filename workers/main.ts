@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { readConfigOrExit } from '../core/config.ts'
+import { didYouMean } from '../core/did-you-mean.ts'
+import { type Component, runProcess } from '../core/lifecycle.ts'
+import { makeLogger } from '../core/logger.ts'
+import { makeMetrics } from '../core/metrics.ts'
+import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
+import { version } from '../core/version.ts'
+import { openQueue, queueOptions } from '../queue/open-queue.ts'
+import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { toOffer } from '../queue/use-cases/catalogue.ts'
+import { makeClaimLoop } from './claim-loop.ts'
+import { findAllowedPrograms } from './executors/allowed-programs.ts'
+import { echo, sleep } from './executors/builtin.ts'
+import { makeCommandTask } from './executors/command.ts'
+import { readInheritedEnvironment } from './executors/command-environment.ts'
+import { makeProcessGroups } from './executors/process-groups.ts'
+import { makeScratchFolders } from './executors/scratch-folders.ts'
+import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
+import { makeLeaseWatchdog } from './lease-watchdog.ts'
+import { makeNodeLease } from './node-lease.ts'
+import { measureResources } from './node-resources.ts'
+import { makeRuns } from './runs.ts'
+import type { Task } from './task.ts'
+
+const config = readConfigOrExit([
+  ...queueOptions,
+  'TIER',
+  'CONCURRENCY',
+  'NODE_ID',
+  'NODE_CPUS',
+  'NODE_MEMORY_MB',
+  'NODE_GPUS',
+  'TASK_COMMAND_ALLOW',
+  'RESULT_LIMIT_BYTES',
+  'COMMAND_OUTPUT_BYTES',
+  'KILL_GRACE_MS',
+  'DRAIN_DEADLINE_MS',
+  'METRICS_PORT',
+  'LOG_LEVEL',
+  'LOG_FORMAT',
+])
+const tiers = knownTiersOrExit(config.TIER)
+// Left over from Kubernetes or compose, a host name may hold what a node id may not.
+const nodeId =
+  config.NODE_ID ??
+  `${hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 50)}-${randomBytes(3).toString('hex')}`
+const log = makeLogger({
+  level: config.LOG_LEVEL,
+  format: config.LOG_FORMAT,
+  fields: { process: 'worker', nodeId },
+})
+const metrics = makeMetrics()
+
+clearAwayDeadWorkers(log)
+await migrateWhenUp(config.DATABASE_URL, log)
+const queue = await openQueue(config, { name: 'worker', log, metrics })
+const { deps } = queue
+
+const inherited = readInheritedEnvironment()
+const groups = makeProcessGroups({ most: config.CONCURRENCY, path: inherited.PATH })
+const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
+const mark = ownMark()
+const scratchFolders = makeScratchFolders(mark)
+const command = makeCommandTask({
+  programs,
+  groups,
+  inherited,
+  outputBytes: config.COMMAND_OUTPUT_BYTES,
+  scratchFolders,
+  mark,
+})
+const offered: Task[] = [echo, sleep, ...(programs.names.length > 0 ? [command] : [])]
+// Whatever way the process ends, as long as it can still act.
+process.on('exit', () => {
+  groups.killAll()
+  scratchFolders.removeAll()
+})
+
+const runs = makeRuns()
+const watchdog = makeLeaseWatchdog({ groups: groups.shared, leaseMs: deps.settings.leaseMs })
+const resources = await measureResources({
+  cpus: config.NODE_CPUS,
+  memoryMb: config.NODE_MEMORY_MB,
+  gpus: config.NODE_GPUS,
+})
+const lease = makeNodeLease(deps, {
+  node: {
+    id: nodeId,
+    tiers,
+    ...resources,
+    concurrency: config.CONCURRENCY,
+    version,
+    tasks: offered.map((task) => toOffer(task.definition)),
+  },
+  runs,
+  watchdog,
+  killAll: () => groups.killAll(),
+  onDraining: () => claimLoop.stopIntake(),
+  killGraceMs: config.KILL_GRACE_MS,
+})
+const claimLoop = makeClaimLoop(deps, {
+  tiers,
+  concurrency: config.CONCURRENCY,
+  tasks: new Map(offered.map((task) => [task.definition.name, task])),
+  resultBytes: config.RESULT_LIMIT_BYTES,
+  killGraceMs: config.KILL_GRACE_MS,
+  drainDeadlineMs: config.DRAIN_DEADLINE_MS,
+  lease,
+  runs,
+})
+
+let isStopping = false
+const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
+const health: Component = {
+  name: 'health',
+  start: () => Promise.resolve(),
+  stop() {
+    isStopping = true
+    return Promise.resolve()
+  },
+}
+
+await runProcess({
+  log,
+  components: [
+    stores,
+    makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log, isHealthy: () => !isStopping }),
+    watchdog,
+    lease,
+    claimLoop,
+    health,
+  ],
+  // The consumers, the goodbye and the stores each have a limit of their own.
+  stopDeadlineMs: config.DRAIN_DEADLINE_MS + 10_000,
+})
+
+function knownTiersOrExit(names: readonly string[]): string[] {
+  const known = config.TIERS.map((tier) => tier.name)
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length === 0 && names.length > 0) return [...new Set(names)]
+  const problems = unknown.map((name) => `there is no tier ${name}${didYouMean(name, known)}`)
+  process.stderr.write(
+    `The configuration is wrong:\n  - TIER: ${problems.join('; ') || 'names no tier'}. The tiers are ${known.join(', ')}.\n`,
+  )
+  process.exit(1)
+}

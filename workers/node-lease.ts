@@ -1,0 +1,218 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { every } from '../core/every.ts'
+import type { Component } from '../core/lifecycle.ts'
+import type { NodeRegistration } from '../queue/domain/node.ts'
+import type { HeldJob } from '../queue/store/nodes-table.ts'
+import { handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
+import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import type { Boot } from './boot.ts'
+import type { LeaseWatchdog } from './lease-watchdog.ts'
+import type { Runs } from './runs.ts'
+
+/** This process's place in the register of nodes, and its right to hold jobs. */
+export interface NodeLease extends Component {
+  /** The boot to claim under, as long as its lease is certain by this process's own clock; null while it is not, within `waitMs`. */
+  liveBoot(options: { waitMs: number; signal: AbortSignal }): Promise<Boot | null>
+  /** True when `boot` holds its lease now. */
+  isLive(boot: Boot): boolean
+  /** Has the rows that this boot holds looked at now: something about them has changed. */
+  lookNow(): void
+}
+
+export interface NodeLeaseOptions {
+  node: Omit<NodeRegistration, 'bootId'>
+  runs: Runs
+  watchdog: LeaseWatchdog
+  /** Ends all that runs, at once: it may be given to others from now on. */
+  killAll: () => void
+  /** Called once, when the node is told to take no more jobs. */
+  onDraining: () => void
+  /** How long processes get between SIGTERM and SIGKILL when a job is cancelled. */
+  killGraceMs: number
+}
+
+type LeaseDeps = Pick<QueueDeps, 'nodes' | 'finishBatch' | 'signals' | 'settings' | 'newId' | 'log'>
+
+/** How long before its end, as this process reckons it, a lease counts no more: time to kill what runs. */
+const marginOf = (leaseMs: number): number => Math.min(1000, leaseMs / 5)
+
+/** How long the goodbye may take; the lease runs out by itself. */
+const goodbyeDeadlineMs = 2000
+
+/**
+ * Registers the node and renews its lease every third of it. The lease is reckoned from before the last good renewal was sent, so that it ends here
+ * before it can end in Postgres. When it does, all that runs is killed; when a renewal is refused, this boot is dead: the node registers anew.
+ */
+export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeLease {
+  const { nodes, signals, settings, newId, log } = deps
+  const { node, runs, watchdog } = options
+  const { leaseMs } = settings
+  let boot: (Boot & { end: () => void }) | undefined
+  /** Kept over a try whose answer was lost: it may have been registered. */
+  let nextBootId = newId()
+  let liveUntilMs = 0
+  let expiry: NodeJS.Timeout | undefined
+  let isDraining = false
+  let isTakenLogged = false
+  const liveWaiters: (() => void)[] = []
+
+  const isRegistered = (): boolean => boot !== undefined
+  const isLive = (): boolean => boot !== undefined && performance.now() < liveUntilMs
+
+  function trust(sentAtMs: number): void {
+    liveUntilMs = sentAtMs + leaseMs - marginOf(leaseMs)
+    watchdog.guardUntil(sentAtMs + leaseMs - marginOf(leaseMs) / 2)
+    clearTimeout(expiry)
+    expiry = setTimeout(expire, Math.max(0, liveUntilMs - performance.now()))
+    for (const wake of liveWaiters.splice(0)) wake()
+  }
+
+  function expire(): void {
+    watchdog.guardUntil(null)
+    log.warn('lease could not be renewed in time, all jobs of this node are stopped', { runs: runs.count() })
+    stopAll()
+  }
+
+  function stopAll(): void {
+    liveUntilMs = 0
+    clearTimeout(expiry)
+    watchdog.guardUntil(null)
+    runs.stopAll({ reason: 'lease lost', killGraceMs: 0 })
+    options.killAll() // also those that were stopping already, within their grace
+  }
+
+  async function tick(): Promise<void> {
+    if (!boot) return register()
+    const current = boot
+    const sentAtMs = performance.now()
+    const renewal = await nodes.renew(current.id, leaseMs)
+    if (!renewal) {
+      log.warn('this node was given up, its lease ran out; it registers anew', {
+        bootId: current.id,
+        runs: runs.count(),
+      })
+      boot = undefined
+      current.end()
+      stopAll()
+      return register()
+    }
+    trust(sentAtMs)
+    if (renewal.state === 'draining') drain()
+    await Promise.all(renewal.held.map((held) => review(current, held)))
+  }
+
+  /** A row that this process does not run was claimed by a claim whose answer was lost, or its run was killed when the lease ran out. */
+  async function review(current: Boot, held: HeldJob): Promise<void> {
+    const run = runs.find(held.id, held.fence)
+    if (run) {
+      if (held.isCancelRequested)
+        run.stopping.abort({ reason: 'cancelled', killGraceMs: options.killGraceMs })
+      return
+    }
+    if (runs.isClaiming(held.id)) return // its answer is on its way; else the next renewal tells
+    const state = await handBackJob(deps, current.id, held, 'not-running').catch((error: unknown) => {
+      if (!isWorthRetrying(error)) throw error
+      return null // the next renewal lists it again
+    })
+    if (state)
+      log.warn('a job that this node held without running it was handed back', {
+        jobId: held.id,
+        fence: held.fence,
+        state,
+      })
+  }
+
+  async function register(): Promise<void> {
+    const bootId = nextBootId
+    const sentAtMs = performance.now()
+    const isRegistered =
+      (await nodes.register({ ...node, bootId }, leaseMs)) ||
+      (await nodes.findLive(node.id))?.bootId === bootId
+    if (!isRegistered) {
+      if (!isTakenLogged)
+        log.warn('the node id belongs to another live process; waiting until its lease runs out', {
+          nodeId: node.id,
+        })
+      isTakenLogged = true
+      return
+    }
+    nextBootId = newId()
+    isTakenLogged = false
+    const ended = new AbortController()
+    boot = { id: bootId, ended: ended.signal, end: () => ended.abort() }
+    if (isDraining) await nodes.drain(node.id)
+    trust(sentAtMs)
+    log.info('node registered', {
+      nodeId: node.id,
+      bootId,
+      tiers: node.tiers,
+      concurrency: node.concurrency,
+      gpus: node.gpus,
+    })
+  }
+
+  function drain(): void {
+    if (isDraining) return
+    isDraining = true
+    log.info('node was told to take no more jobs', { nodeId: node.id })
+    options.onDraining()
+  }
+
+  const loop = every(leaseMs / 3, tick, { name: 'node lease', log })
+
+  return {
+    name: 'node lease',
+    /** Resolves when the node is registered, or Postgres can't be reached just now. @throws when its id belongs to a live process for two leases */
+    async start() {
+      await signals.onCancel(node.id, () => loop.nudge())
+      const deadlineMs = performance.now() + 2 * leaseMs + settings.leaseGraceMs
+      while (!isRegistered()) {
+        try {
+          await register()
+        } catch (error) {
+          if (!isWorthRetrying(error)) throw error
+          log.warn('the node could not register yet, Postgres is unavailable', { error })
+          break
+        }
+        if (performance.now() > deadlineMs && !isRegistered()) {
+          throw new Error(
+            `The node id ${node.id} belongs to another live process, which keeps renewing its lease. Give each worker a NODE_ID of its own, or leave it unset.`,
+          )
+        }
+        if (!isRegistered()) await delay(Math.min(500, leaseMs / 3))
+      }
+      await loop.start()
+    },
+    async stop() {
+      await loop.stop()
+      clearTimeout(expiry)
+      watchdog.guardUntil(null)
+      const last = boot
+      boot = undefined
+      liveUntilMs = 0
+      if (!last) return
+      last.end()
+      const goodbye = nodes
+        .sayGoodbye(last.id)
+        .catch((error: unknown) => log.warn('the goodbye was not heard, the lease will run out', { error }))
+      await Promise.race([goodbye, delay(goodbyeDeadlineMs, undefined, { ref: false })])
+    },
+    async liveBoot({ waitMs, signal }) {
+      if (!isLive()) {
+        const waited = new AbortController()
+        const live = new Promise<void>((resolve) => liveWaiters.push(resolve))
+        await Promise.race([
+          live,
+          delay(waitMs, undefined, { signal: AbortSignal.any([signal, waited.signal]) }).catch(
+            () => undefined,
+          ),
+        ])
+        waited.abort()
+      }
+      return (!signal.aborted && isLive() && boot) || null
+    },
+    isLive: (candidate) => candidate === boot && isLive(),
+    lookNow: () => loop.nudge(),
+  }
+}

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process'
+import { availableParallelism, totalmem } from 'node:os'
+import { promisify } from 'node:util'
+
+/** What a node offers to jobs. */
+export interface NodeResources {
+  cpus: number
+  memoryMb: number
+  gpus: number
+}
+
+/** nvidia-smi starts the driver when nothing else has, which takes seconds. */
+const gpuQueryDeadlineMs = 10_000
+
+const mebibyte = 1024 * 1024
+
+/** What is configured, else what the machine (or the container's limit) has. */
+export async function measureResources(configured: {
+  cpus?: number | undefined
+  memoryMb?: number | undefined
+  gpus?: number | undefined
+}): Promise<NodeResources> {
+  // 0 or a number above all memory means that there is no limit.
+  const memoryLimit = process.constrainedMemory()
+  const memoryBytes = memoryLimit > 0 ? Math.min(memoryLimit, totalmem()) : totalmem()
+  return {
+    cpus: configured.cpus ?? availableParallelism(),
+    memoryMb: configured.memoryMb ?? Math.floor(memoryBytes / mebibyte),
+    gpus: configured.gpus ?? (await countGpus()),
+  }
+}
+
+/** As nvidia-smi lists them; a machine without it has none. */
+async function countGpus(): Promise<number> {
+  try {
+    const { stdout } = await promisify(execFile)(
+      'nvidia-smi',
+      ['--query-gpu=uuid', '--format=csv,noheader'],
+      { timeout: gpuQueryDeadlineMs, killSignal: 'SIGKILL' },
+    )
+    return stdout.split('\n').filter((line) => line.trim() !== '').length
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,105 @@
+import { performance } from 'node:perf_hooks'
+import type { Json, Usage } from '../queue/domain/job.ts'
+import type { RunEnd } from '../queue/use-cases/finish-job.ts'
+import type { Run } from './runs.ts'
+import { PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
+
+export interface RunTaskOptions {
+  tasks: ReadonlyMap<string, Task>
+  /** Largest result, as JSON. */
+  resultBytes: number
+  /** How long processes get between SIGTERM and SIGKILL when the time of a job is up. */
+  killGraceMs: number
+}
+
+/** What there is to report of a run: its end, or that it was stopped before and for what. */
+export type TaskEnd = RunEnd | { kind: 'stopped'; reason: 'stopping' | 'lease lost'; usage: Usage }
+
+/** The longest delay of a timer. */
+const maxTimerMs = 2 ** 31 - 1
+
+/** Longest message of an error that is kept. */
+const messageChars = 4000
+
+/** Runs a job's task to its end, within its time. Never rejects: a task can't make its node fail. */
+export async function runTask(run: Run, options: RunTaskOptions): Promise<TaskEnd> {
+  const { job, stopping } = run
+  const { signal } = stopping
+  const startedMs = performance.now()
+  let measured: Omit<Usage, 'wallMs'> = {}
+  const usage = (): Usage => ({ wallMs: Math.round(performance.now() - startedMs), ...measured })
+  const failed = (code: string, message: string, isFinal: boolean): RunEnd => ({
+    kind: 'failed',
+    error: { code, message: storable(message), attempt: job.attempt },
+    isFinal,
+    usage: usage(),
+  })
+  const timer = setTimeout(
+    () => stopping.abort({ reason: 'timeout', killGraceMs: options.killGraceMs } satisfies Stop),
+    Math.min(maxTimerMs, job.timeoutMs),
+  )
+
+  try {
+    const task = options.tasks.get(job.task)
+    // Not final: another node of the tier may offer it. Deliveries of unknown tasks are not claimed, so this is rare.
+    if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${job.task}.`)
+    const result = await task.run({ job, signal, recordUsage: (figures) => (measured = figures) })
+    if (signal.aborted) return stopped()
+    checkResult(job.task, result, options.resultBytes)
+    return { kind: 'succeeded', result, usage: usage() }
+  } catch (error) {
+    if (signal.aborted) return stopped()
+    const code = error instanceof TaskFailure ? error.code : 'TASK_ERROR'
+    return failed(
+      code,
+      error instanceof Error ? error.message : String(error),
+      error instanceof PermanentFailure,
+    )
+  } finally {
+    clearTimeout(timer)
+  }
+
+  function stopped(): TaskEnd {
+    const { reason } = stopOf(signal)
+    switch (reason) {
+      case 'timeout':
+        return failed('TIMEOUT', `It ran longer than its timeoutMs of ${String(job.timeoutMs)}.`, false)
+      case 'cancelled':
+        return failed('CANCELLED', 'Cancelled on request.', true) // the row's flag makes it cancelled
+      case 'stopping':
+      case 'lease lost':
+        return { kind: 'stopped', reason, usage: usage() }
+    }
+  }
+}
+
+/** @throws PermanentFailure when the result can't be stored */
+function checkResult(task: string, result: Json, limitBytes: number): void {
+  let text: unknown
+  try {
+    text = JSON.stringify(result) // undefined for a function, or nothing
+  } catch (error) {
+    throw new PermanentFailure(
+      'RESULT_INVALID',
+      `The result of the task ${task} can't be told as JSON: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    )
+  }
+  if (typeof text !== 'string')
+    throw new PermanentFailure(
+      'RESULT_INVALID',
+      `The task ${task} returned nothing that JSON can tell; null stands for nothing.`,
+    )
+  const bytes = Buffer.byteLength(text)
+  if (bytes > limitBytes) {
+    throw new PermanentFailure(
+      'RESULT_TOO_LARGE',
+      `The result has ${String(bytes)} bytes as JSON, more than the ${String(limitBytes)} of RESULT_LIMIT_BYTES.`,
+    )
+  }
+}
+
+/** Text as Postgres' jsonb takes it: no NUL characters, no halves of characters. */
+function storable(message: string): string {
+  return message.slice(0, messageChars).replaceAll('\0', '\uFFFD').toWellFormed()
+}

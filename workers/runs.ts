@@ -1,0 +1,69 @@
+import type { ClaimedJob } from '../queue/domain/job.ts'
+import type { Boot } from './boot.ts'
+import type { Stop } from './task.ts'
+
+/** A job that this process holds: from the answer to its claim until its end is stored or it is given up. */
+export interface Run {
+  job: ClaimedJob
+  boot: Boot
+  /** Aborted with a Stop. The first one decides what is reported. */
+  stopping: AbortController
+}
+
+/** What this process holds, or may be about to hold. */
+export interface Runs {
+  /** To be called before a claim is sent; the answer is to be called when its run, if any, has begun. */
+  beginClaim(jobId: string): () => void
+  isClaiming(jobId: string): boolean
+  begin(job: ClaimedJob, boot: Boot): Run
+  end(run: Run): void
+  find(jobId: string, fence: number): Run | undefined
+  stopAll(stop: Stop): void
+  count(): number
+  /** Resolves when nothing is held and no claim is under way. */
+  untilNone(): Promise<void>
+}
+
+export function makeRuns(): Runs {
+  const runs = new Map<string, Run>()
+  const claims = new Map<string, number>()
+  const idleWaiters: (() => void)[] = []
+  // A job may be held twice, under two fences: its first end was stored but not confirmed, and it has been claimed again since.
+  const keyOf = (jobId: string, fence: number): string => `${jobId} ${String(fence)}`
+  const isNone = (): boolean => runs.size === 0 && claims.size === 0
+
+  function wakeIfNone(): void {
+    if (isNone()) for (const wake of idleWaiters.splice(0)) wake()
+  }
+
+  return {
+    beginClaim(jobId) {
+      claims.set(jobId, (claims.get(jobId) ?? 0) + 1)
+      return () => {
+        const left = (claims.get(jobId) ?? 1) - 1
+        if (left > 0) claims.set(jobId, left)
+        else claims.delete(jobId)
+        wakeIfNone()
+      }
+    },
+    isClaiming: (jobId) => claims.has(jobId),
+    begin(job, boot) {
+      const run: Run = { job, boot, stopping: new AbortController() }
+      runs.set(keyOf(job.id, job.fence), run)
+      return run
+    },
+    end(run) {
+      runs.delete(keyOf(run.job.id, run.job.fence))
+      wakeIfNone()
+    },
+    find: (jobId, fence) => runs.get(keyOf(jobId, fence)),
+    stopAll(stop) {
+      for (const run of runs.values()) run.stopping.abort(stop)
+    },
+    count: () => runs.size,
+    untilNone() {
+      if (isNone()) return Promise.resolve()
+      return new Promise((resolve) => idleWaiters.push(resolve))
+    },
+  }
+}

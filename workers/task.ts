@@ -1,0 +1,45 @@
+import type { TaskDefinition } from '../queue/domain/builtin-tasks.ts'
+import type { ClaimedJob, Json, Usage } from '../queue/domain/job.ts'
+
+/** What a task does on this node. It ends in one of three ways: it returns its result, throws PermanentFailure, or throws anything else (retry while attempts last). */
+export interface Task {
+  definition: TaskDefinition
+  /** Must end soon once `context.signal` is aborted, by returning or by throwing; what it says then is not believed. */
+  run(context: TaskContext): Promise<Json>
+}
+
+export interface TaskContext {
+  job: ClaimedJob
+  /** Aborted when the run must end before its time. `reason` is a Stop. */
+  signal: AbortSignal
+  /** What the run has used besides wall time, as far as the task can measure it. The last call counts. */
+  recordUsage: (usage: Omit<Usage, 'wallMs'>) => void
+}
+
+/** Why a run must end before its time, and how long its processes get between SIGTERM and SIGKILL; 0 kills at once. */
+export interface Stop {
+  reason: 'timeout' | 'cancelled' | 'stopping' | 'lease lost'
+  killGraceMs: number
+}
+
+/** The Stop that a signal was aborted with. */
+export const stopOf = (signal: AbortSignal): Stop => signal.reason as Stop
+
+/** A failed attempt with a code of its own; another attempt may help. Any other error has the code TASK_ERROR. */
+export class TaskFailure extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'TaskFailure'
+    this.code = code
+  }
+}
+
+/** A failed attempt after which no further one would help. */
+export class PermanentFailure extends TaskFailure {
+  constructor(code: string, message: string, cause?: unknown) {
+    super(code, message, cause)
+    this.name = 'PermanentFailure'
+  }
+}
