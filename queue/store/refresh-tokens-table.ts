@@ -39,10 +39,6 @@ export function openRefreshTokensTable(postgres: Postgres) {
       })
     },
 
-    async revokeFamily(familyId: string, because: string): Promise<void> {
-      await postgres.query('UPDATE refresh_tokens SET revoked_at = now(), revoked_because = $2 WHERE family_id = $1 AND revoked_at IS NULL', [familyId, because])
-    },
-
     /** Ends the family that a token belongs to; false when the token is unknown or another user's. */
     async revokeFamilyOf(hash: Buffer, userId: string, because: string): Promise<boolean> {
       const rows = await postgres.query(
@@ -51,6 +47,10 @@ export function openRefreshTokensTable(postgres: Postgres) {
         [hash, userId, because],
       )
       return rows.length > 0
+    },
+
+    async revokeAllOf(userId: string, because: string): Promise<void> {
+      await postgres.query('UPDATE refresh_tokens SET revoked_at = now(), revoked_because = $2 WHERE user_id = $1 AND revoked_at IS NULL', [userId, because])
     },
 
     async prune(): Promise<void> {

@@ -62,8 +62,8 @@ test.each<[string, string | Uint8Array, number, string]>([
   ['labels that are no text', job('"labels":{"a":1}'), 400, 'labels.a'],
   ['a label name of odd characters', job('"labels":{"a b":"x"}'), 400, 'labels.a b'],
   ['too many labels', job(`"labels":{${Array.from({ length: 33 }, (_, i) => `"l${String(i)}":""`).join()}}`), 400, 'labels'],
-  ['deep nesting', nested(33), 400, 'payload'],
-  ['very deep nesting', nested(100_000), 400, 'payload'],
+  ['deep nesting', nested(33), 400, `payload${'.0'.repeat(31)}`],
+  ['very deep nesting', nested(100_000), 400, `payload${'.0'.repeat(31)}`],
   ['__proto__', job('"payload":{"__proto__":{"admin":true}}'), 400, 'payload.__proto__'],
   ['__proto__ at the top', '{"task":"echo","__proto__":{}}', 400, '__proto__'],
   ['__proto__ in disguise', job('"payload":{"\\u005f_proto__":1}'), 400, 'payload.__proto__'],
@@ -74,7 +74,7 @@ test.each<[string, string | Uint8Array, number, string]>([
   ['a key twice, deep down', job('"payload":[{"a":{"b":1,"c":2,"b":3}}]'), 400, 'payload.0.a.b'],
   ['a key twice, once in disguise', job('"payload":{"a":1,"\\u0061":2}'), 400, 'payload.a'],
   ['invalid UTF-8', Uint8Array.from([...Buffer.from('{"task":"echo","payload":"'), 0xc3, 0x28, ...Buffer.from('"}')]), 400, ''],
-  ['too many names', job(`"payload":{${Array.from({ length: 10_001 }, (_, i) => `"${String(i)}":0`).join()}}`), 400, 'payload.9999'],
+  ['too many names', job(`"payload":{${Array.from({ length: 10_001 }, (_, i) => `"${String(i)}":0`).join()}}`), 400, 'payload.9998'],
   ['a payload that does not fit its task', '{"task":"sleep","payload":{"ms":-5}}', 422, 'payload.ms'],
   ['a payload with a field that its task does not know', '{"task":"sleep","payload":{"ms":5,"s":1}}', 422, 'payload.s'],
   ['a command as text', '{"task":"command","payload":{"argv":"rm -rf /"}}', 422, 'payload.argv'],
@@ -123,14 +123,14 @@ test.each([
   expect({ status, paths: body.errors?.map((error: { path: string }) => error.path) }).toEqual({ status: 400, paths: [path] })
 })
 
-test.each([
-  ['POST', '/v1/jobs', { 'Idempotency-Key': '' }, 'Idempotency-Key'],
-  ['POST', '/v1/jobs', { 'Idempotency-Key': 'x'.repeat(256) }, ''],
+test.each<[string, string, Record<string, string>, string]>([
+  ['POST', '/v1/jobs', { 'Idempotency-Key': '""' }, 'Idempotency-Key'],
+  ['POST', '/v1/jobs', { 'Idempotency-Key': 'x'.repeat(256) }, 'Idempotency-Key'],
   ['POST', '/v1/jobs', { Prefer: 'wait=61' }, 'Prefer'],
   ['POST', '/v1/jobs', { Prefer: 'wait=soon' }, 'Prefer'],
-])('%s %s with the header %p is refused', async (method, path, headers) => {
-  const { status } = await gateway.call(method, path, { token, body: { task: 'echo' }, headers })
-  expect(status).toBe(400)
+])('%s %s with the header %p is refused', async (method, path, headers, field) => {
+  const { status, body } = await gateway.call(method, path, { token, body: { task: 'echo' }, headers })
+  expect({ status, field: body.errors?.[0]?.path }).toEqual({ status: 400, field })
   await expectNothingStored()
 })
 
@@ -145,7 +145,7 @@ test('a call that does not exist, a method that is not possible, and a part for 
   expect(await gateway.call('GET', '/v1/nothing', { token })).toMatchObject({ status: 404, body: { detail: 'There is no such page; /docs lists all calls.' } })
   const wrongMethod = await gateway.call('PUT', '/v1/jobs', { token, body: {} })
   expect({ status: wrongMethod.status, allow: wrongMethod.headers.get('Allow') }).toEqual({ status: 405, allow: 'POST, GET' })
-  expect(await gateway.call('POST', '/v1/workflows', { token, body: {} })).toMatchObject({ status: 404, body: { detail: expect.stringContaining('not part of this version') as string } })
+  expect(await gateway.call('POST', '/v1/workflows', { token, body: {} })).toMatchObject({ status: 404, body: { detail: expect.stringContaining('not part of this version') } })
 })
 
 test.each([

@@ -107,7 +107,13 @@ async function acceptRound(deps: GatewayDeps, call: Call<unknown, unknown, unkno
   const good = checked.flatMap((one, i) => (one instanceof QueueError ? [] : [{ submission: one, index: options.first + i }]))
   const results: ItemResult[] = refused.map(({ error, index }) => toResult(index, error))
   if (good.length > 0) {
-    takeJobs(deps, actor, good.length)
+    try {
+      takeJobs(deps, actor, good.length)
+    } catch (error) {
+      // Rounds before this one are stored: their ids must reach the client.
+      if (options.first === 0 || !(error instanceof QueueError)) throw error
+      return [...results, ...good.map(({ index }) => toResult(index, error))].sort((a, b) => a.index - b.index)
+    }
     const answers = await submitMany(
       deps.queue,
       actor,

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import { type Node, nodeStates } from '../../../queue/domain/node.ts'
 import { pageOf, pageQuery, readCursor, toPage } from '../../contract/page-shapes.ts'
+import { audit } from '../audit.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
-import { actorOf, route } from '../route.ts'
+import { route } from '../route.ts'
 
 const nodeView = z
   .object({
@@ -56,18 +57,7 @@ export const nodeRoutes = (deps: GatewayDeps) => [
       const isDraining = await deps.queue.nodes.drain(id)
       const node = isDraining ? await deps.queue.nodes.findLive(id) : null
       if (!node) throw new QueueError('NODE_NOT_FOUND', `There is no live node ${id}.`)
-      const actor = actorOf(call)
-      await deps.queue.audit.append({
-        id: deps.queue.newId(),
-        userId: actor.userId,
-        username: actor.username,
-        tenant: actor.tenant,
-        action: 'node.drain',
-        target: id,
-        network: call.address,
-        requestId: call.requestId,
-        details: {},
-      })
+      await audit(deps, call, 'node.drain', id, {})
       return { status: 200, body: toNodeView(node) }
     },
   }),

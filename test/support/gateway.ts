@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { makeAuth } from '../../api/auth/auth.ts'
+import { makeApp } from '../../api/http/app.ts'
+import { type GatewayDeps, gatewayOptions } from '../../api/http/gateway-deps.ts'
+import type { Route } from '../../api/http/route.ts'
+import { allRoutes } from '../../api/http/routes.ts'
+import { readConfig } from '../../core/config.ts'
+import type { Role, User } from '../../queue/domain/user.ts'
+import { makeFleetView } from '../../queue/use-cases/fleet.ts'
+import { makeJobWatch } from '../../queue/use-cases/job-watch.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { cleanUp } from './clean-up.ts'
+import { openTestQueue } from './test-queue.ts'
+
+export interface Answer {
+  status: number
+  headers: Headers
+  body: any // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are JSON, which the test looks into
+}
+
+export interface TestGateway {
+  url: string
+  deps: QueueDeps
+  gateway: GatewayDeps
+  routes: Route[]
+  databaseUrl: string
+  redisUrl: string
+  /** Makes a user, without a password that anybody knows. */
+  aUser(role: Role, tenant?: string): Promise<User>
+  /** An access token of a new user. */
+  tokenOf(role: Role, tenant?: string): Promise<string>
+  call(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer>
+  /** What SIGTERM does first. */
+  beginStop(): void
+}
+
+export const testSecret = 'test secret of more than thirty-two bytes'
+
+/** The gateway's app on real stores and a free port; it closes itself after the test. */
+export async function openTestGateway(settings: Record<string, string> = {}, options: { nowMs?: () => number } = {}): Promise<TestGateway> {
+  const { deps, databaseUrl, redisUrl } = await openTestQueue()
+  const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
+  const watch = makeJobWatch(deps)
+  let isStopping = false
+  const gateway: GatewayDeps = {
+    queue: deps,
+    auth: makeAuth({ config, queue: deps, ...options }),
+    watch,
+    fleet: makeFleetView(deps),
+    config,
+    pingPostgres: () => deps.users.isEmpty().then(() => true, () => false),
+    isStopping: () => isStopping,
+  }
+  const server = createServer(makeApp(gateway)).listen(0, '127.0.0.1')
+  await Promise.all([once(server, 'listening'), watch.start()])
+  cleanUp(async () => {
+    await watch.stop()
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+  const address = server.address()
+  const url = `http://127.0.0.1:${String(typeof address === 'object' && address ? address.port : 0)}`
+
+  async function aUser(role: Role, tenant = 'default'): Promise<User> {
+    const id = deps.newId()
+    const user = await deps.users.insert({ id, username: `${role}-${id}`, passwordHash: 'none', role, tenant })
+    if (!user) throw new Error('The user was not made.')
+    return user
+  }
+
+  return {
+    url,
+    deps,
+    gateway,
+    routes: allRoutes(gateway),
+    databaseUrl,
+    redisUrl,
+    aUser,
+    tokenOf: async (role, tenant) => gateway.auth.tokens.issue(await aUser(role, tenant)),
+    async call(method, path, { token, body, headers } = {}) {
+      const response = await fetch(url + path, {
+        method,
+        headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...(token !== undefined && { Authorization: `Bearer ${token}` }), ...headers },
+        redirect: 'manual',
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      return { status: response.status, headers: response.headers, body: text && /json/.test(response.headers.get('Content-Type') ?? '') ? (JSON.parse(text) as unknown) : text }
+    },
+    beginStop() {
+      isStopping = true
+    },
+  }
+}
