@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { closeSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { lastLines, openLog } from './log-file.ts'
 import { send } from './processes.ts'
 import type { ServiceUser } from './service-user.ts'
 
 const guard = readFileSync(join(import.meta.dirname, 'guard.sh'), 'utf8')
 
-/** A log longer than this is put aside when the program starts again. */
-const logLimitBytes = 10_000_000
+/** How much of a log an error shows. */
+const shownLines = 15
 
 export interface GuardedProgram {
   program: string
@@ -82,14 +83,6 @@ export function startGuarded(options: GuardedProgram): GuardedProcess {
   }
 }
 
-function openLog(file: string): number {
-  const fd = openSync(file, 'a', 0o600)
-  if (statSync(file).size < logLimitBytes) return fd
-  closeSync(fd)
-  renameSync(file, `${file}.1`)
-  return openSync(file, 'a', 0o600)
-}
-
 /**
  * Waits until a server answers.
  * @throws Error with the end of its log when it ends before, or does not answer in time
@@ -102,15 +95,11 @@ export async function waitUntilServing(
   const giveUpAt = performance.now() + deadlineMs
   while (!(await isServing())) {
     if (server.hasEnded())
-      throw new Error(`${await server.ended}. The end of its log:\n${lastLines(server.output())}`)
+      throw new Error(`${await server.ended}. The end of its log:\n${lastLines(server.output(), shownLines)}`)
     if (performance.now() > giveUpAt)
       throw new Error(
-        `A server did not answer within ${String(deadlineMs / 1000)} s. The end of its log:\n${lastLines(server.output())}`,
+        `A server did not answer within ${String(deadlineMs / 1000)} s. The end of its log:\n${lastLines(server.output(), shownLines)}`,
       )
     await once(AbortSignal.timeout(15), 'abort')
   }
-}
-
-function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-15).join('\n')
 }

@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import { readConfig } from '../../core/config.ts'
+import { checkout } from './home.ts'
+import type { Kept, Running } from './keep-running.ts'
+import { startNodeProcess } from './node-process.ts'
+import { keep, stop, unlessSet, type Start } from './start.ts'
+
+/** Programs that show what a job can do, and tell nothing of the machine's files but figures. */
+const harmlessPrograms = ['date', 'echo', 'factor', 'nproc', 'seq', 'sha256sum', 'uname', 'wc']
+
+/** Beyond what a process allows itself (core/lifecycle.ts). */
+const stopMarginMs = 17_000
+
+/** Starts gateway, ops and a worker for each tier, all at once; they are stopped in order: the gateway takes no more jobs, ops hands out no more, workers end what runs. */
+export async function startProcesses(start: Start, env: Record<string, string>): Promise<void> {
+  const { TIERS, DRAIN_DEADLINE_MS, SHUTDOWN_DELAY_MS } = readConfig([
+    'TIERS',
+    'DRAIN_DEADLINE_MS',
+    'SHUTDOWN_DELAY_MS',
+  ])
+  const keepProcess = (
+    name: string,
+    main: string,
+    allowedMs: number,
+    more: Record<string, string> = {},
+  ): Promise<Kept<Running>> =>
+    keep(start, name, (signal) =>
+      startNodeProcess(
+        {
+          main: join(checkout, main),
+          env: { ...env, ...more },
+          logFile: join(start.home, 'logs', `${name}.log`),
+          stopDeadlineMs: allowedMs + stopMarginMs,
+          killSignal: start.killSignal,
+        },
+        signal,
+      ),
+    )
+  const workers = TIERS.map(({ name, gpu }) =>
+    keepProcess(`worker-${name}`, 'workers/main.ts', DRAIN_DEADLINE_MS, {
+      TIER: name,
+      ...unlessSet('NODE_GPUS', String(gpu)), // virtual where the machine has none, so that each tier can be tried
+      ...unlessSet('TASK_COMMAND_ALLOW', harmlessPrograms.join(',')),
+    }),
+  )
+  const ops = keepProcess('ops', 'ops/main.ts', 0)
+  const gateway = keepProcess('gateway', 'api/main.ts', SHUTDOWN_DELAY_MS)
+  start.undo.push(
+    () => Promise.all(workers.map(stop)),
+    () => stop(ops),
+    () => stop(gateway),
+  )
+  await Promise.all([gateway, ops, ...workers])
+}

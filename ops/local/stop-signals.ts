@@ -1,0 +1,30 @@
+/** npm passes Ctrl-C on to us, who have it from the terminal already: that is not a second one. */
+const sameCtrlCMs = 1000
+
+/** The first Ctrl-C (or SIGTERM, or the end of the terminal) stops, a second one kills. @returns ends the hearing */
+export function hearSignals({
+  stopping,
+  killing,
+  print,
+}: {
+  stopping: AbortController
+  killing: AbortController
+  print: (line: string) => void
+}): () => void {
+  let firstAt: number | undefined
+  const hear = (): void => {
+    firstAt ??= performance.now()
+    if (!stopping.signal.aborted) {
+      print('Stopping.')
+      stopping.abort()
+    } else if (performance.now() - firstAt > sameCtrlCMs && !killing.signal.aborted) {
+      print('Stopping now.')
+      killing.abort()
+    }
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, hear)
+  return () => {
+    for (const signal of signals) process.off(signal, hear)
+  }
+}
