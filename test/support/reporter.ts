@@ -17,7 +17,8 @@ export default class Reporter {
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites
     const skipped = results.numPendingTests > 0 ? `, ${results.numPendingTests} skipped` : ''
     const lines = [...skippedLines(results), `${results.numPassedTests} passed, ${failed} failed${skipped}`]
-    process.stdout.write(`\n${lines.join('\n')}\n`)
+    // Jest's own summary comes after all reporters.
+    process.once('exit', () => process.stdout.write(`\n${lines.join('\n')}\n`))
   }
 }
 
