@@ -17,12 +17,13 @@ export function findAllowedPrograms(
 ): AllowedPrograms {
   const found = new Map<string, string>()
   for (const entry of entries) {
-    const file = isAbsolute(entry) ? entry : entry.includes('/') ? '' : findInPath(entry, options.path)
-    if (!file || !isExecutable(file)) {
+    const files = isAbsolute(entry) ? [entry].filter(isExecutable) : findAllInPath(entry, options.path)
+    const [file] = files
+    if (!file) {
       options.log.warn('a program of TASK_COMMAND_ALLOW is not on this node', { program: entry })
       continue
     }
-    found.set(file, file)
+    for (const same of files) found.set(same, same) // /bin/sh and /usr/bin/sh
     if (!found.has(basename(file))) found.set(basename(file), file)
   }
   return {
@@ -31,13 +32,14 @@ export function findAllowedPrograms(
   }
 }
 
-/** Null when no folder of the path has the program. */
-export function findInPath(name: string, path: string): string | null {
-  for (const folder of path.split(delimiter)) {
-    // An empty or relative folder of PATH would mean the present one, whatever that is.
-    if (isAbsolute(folder) && isExecutable(join(folder, name))) return join(folder, name)
-  }
-  return null
+/** Where the folders of the path have the program, the first one first. */
+export function findAllInPath(name: string, path: string): string[] {
+  if (name !== basename(name)) return []
+  return path
+    .split(delimiter)
+    .filter(isAbsolute) // an empty or relative folder of PATH would mean the present one, whatever that is
+    .map((folder) => join(folder, name))
+    .filter(isExecutable)
 }
 
 function isExecutable(file: string): boolean {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Usage } from '../../queue/domain/job.ts'
-import { findInPath } from './allowed-programs.ts'
+import { findAllInPath } from './allowed-programs.ts'
 import { isGroupAlive } from './proc.ts'
 import { makeUsageMeter } from './process-usage.ts'
 
@@ -113,7 +113,7 @@ export function makeProcessGroups(options: { most: number; path: string }): Proc
 
 /** The words before a command that make the kernel kill it when this process dies; none where setpriv can't. */
 function findDeathSignalPrefix(path: string): string[] {
-  const setpriv = process.platform === 'linux' ? findInPath('setpriv', path) : null
+  const [setpriv] = process.platform === 'linux' ? findAllInPath('setpriv', path) : []
   if (!setpriv) return []
   try {
     execFileSync(setpriv, ['--pdeathsig', 'KILL', setpriv, '--version'], { stdio: 'ignore', timeout: 2000 })

@@ -1,0 +1,232 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { silentLogger } from '../../../core/logger.ts'
+import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
+import { findAllowedPrograms } from '../../../workers/executors/allowed-programs.ts'
+import { makeCommandTask } from '../../../workers/executors/command.ts'
+import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
+import type { Stop } from '../../../workers/task.ts'
+import { cleanUp } from '../../support/clean-up.ts'
+import { aClaimedJob, aFolder, aScript, isAlive, readPid, stubbornScript } from '../a-run.ts'
+
+const PATH = '/usr/local/bin:/usr/bin:/bin'
+
+interface Ended {
+  result: { exitCode: number; stdout: string; stderr: string; truncated: boolean }
+  usage: Omit<Usage, 'wallMs'>
+}
+
+/** Commands as a worker with this configuration runs them. */
+function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
+  const scratch = aFolder()
+  const groups = makeProcessGroups({ most: 10, path: PATH })
+  cleanUp(() => groups.killAll())
+  let folders = 0
+  const task = makeCommandTask({
+    programs: findAllowedPrograms(allow, { path: PATH, log: silentLogger }),
+    groups,
+    inherited: { PATH, LANG: 'C.UTF-8' },
+    outputBytes,
+    scratchFolders: {
+      create() {
+        const folder = join(scratch, String(folders++))
+        mkdirSync(folder)
+        return Promise.resolve(folder)
+      },
+      removeAll() {},
+    },
+    mark: 'test',
+  })
+  return {
+    scratch,
+    groups,
+    async run(payload: Json, { signal = new AbortController().signal, ...job }: Partial<ClaimedJob> & { signal?: AbortSignal } = {}): Promise<Ended> {
+      let usage: Ended['usage'] = {}
+      const result = await task.run({
+        job: aClaimedJob({ task: 'command', payload, ...job }),
+        signal,
+        recordUsage: (figures) => (usage = figures),
+      })
+      return { result: result as unknown as Ended['result'], usage }
+    },
+  }
+}
+
+function aStop(): { signal: AbortSignal; stop: (stop: Stop) => void } {
+  const controller = new AbortController()
+  return { signal: controller.signal, stop: (stop) => controller.abort(stop) }
+}
+
+test('a command gets its arguments and its stdin as they are, and tells stdout, stderr and exit code', async () => {
+  const { run } = openCommands()
+  const argv = ['sh', '-c', 'cat; printf "[%s]" "$@"; echo oops >&2', 'name', 'a b', '$HOME', '', "'"]
+  const { result } = await run({ argv, stdin: 'ünï\n' })
+  expect(result).toEqual({ exitCode: 0, stdout: "ünï\n[a b][$HOME][][']", stderr: 'oops\n', truncated: false })
+})
+
+test('a command that reads nothing of a large stdin succeeds all the same', async () => {
+  const { run } = openCommands()
+  expect((await run(aScript('exit 0', { stdin: 'x'.repeat(1_000_000) }))).result.exitCode).toBe(0)
+})
+
+test('an exit code other than 0 is a failure that may be tried again, with the end of stderr in its message', async () => {
+  const { run } = openCommands()
+  const failure = run(aScript('echo "no such file" >&2; exit 3'))
+  await expect(failure).rejects.toMatchObject({ name: 'TaskFailure', code: 'EXIT_CODE', message: 'sh ended with exit code 3: no such file' })
+})
+
+test('a command that dies by a signal fails and names the signal', async () => {
+  const { run } = openCommands()
+  await expect(run(aScript('kill -SEGV $$'))).rejects.toMatchObject({ name: 'TaskFailure', code: 'SIGNAL', message: 'sh was ended by SIGSEGV.' })
+})
+
+test.each([
+  ['a name that is not on the list', { argv: ['python3'] }],
+  ['a path that is not on the list', { argv: ['/opt/evil/sh'] }],
+  ['a relative path to an allowed program', { argv: ['../../../../../bin/sh'] }],
+])('%s is refused for good', async (_, payload) => {
+  const { run } = openCommands()
+  const failure = run(payload)
+  await expect(failure).rejects.toMatchObject({ name: 'PermanentFailure', code: 'COMMAND_NOT_ALLOWED' })
+  await expect(failure).rejects.toThrow(`${payload.argv[0] ?? ''} is not on this node's list TASK_COMMAND_ALLOW; allowed are sh.`)
+})
+
+test('an allowed program may be named by its absolute path', async () => {
+  const { run } = openCommands()
+  const { result } = await run({ argv: ['/usr/bin/sh', '-c', 'echo hi'] })
+  expect(result.stdout).toBe('hi\n')
+})
+
+test('a script whose interpreter is missing fails for good as SPAWN_FAILED', async () => {
+  const script = join(aFolder(), 'broken')
+  writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 })
+  const { run } = openCommands({ allow: [script] })
+  await expect(run({ argv: ['broken'] })).rejects.toMatchObject({ name: 'PermanentFailure', code: 'SPAWN_FAILED' })
+})
+
+test('arguments that are too long for the system fail for good as SPAWN_FAILED', async () => {
+  const { run } = openCommands()
+  const argv = ['sh', '-c', 'true', ...Array.from({ length: 100 }, () => 'x'.repeat(100_000))]
+  await expect(run({ argv })).rejects.toMatchObject({ name: 'PermanentFailure', code: 'SPAWN_FAILED' })
+})
+
+test("a command's environment holds its marks and what the payload sets, and nothing of the worker's secrets", async () => {
+  process.env['DATABASE_SECRET'] = 'hidden'
+  cleanUp(() => delete process.env['DATABASE_SECRET'])
+  const { run, scratch } = openCommands()
+  const { result } = await run(aScript('env', { env: { GREETING: 'hello', LANG: 'fr_FR.UTF-8' } }), { id: '01900000-0000-7000-8000-0000000000ff', attempt: 2, fence: 9 })
+  const env = Object.fromEntries(result.stdout.split('\n').filter(Boolean).map((line) => line.split('=', 2)))
+  expect(env).toEqual({
+    PATH,
+    LANG: 'fr_FR.UTF-8',
+    HOME: join(scratch, '0'),
+    TMPDIR: join(scratch, '0'),
+    PWD: join(scratch, '0'),
+    GREETING: 'hello',
+    NOODLE_JOB_ID: '01900000-0000-7000-8000-0000000000ff',
+    NOODLE_ATTEMPT: '2',
+    NOODLE_FENCE: '9',
+    NOODLE_WORKER: 'test',
+  })
+})
+
+test.each(['LD_PRELOAD', 'NODE_OPTIONS', 'PATH', 'DYLD_INSERT_LIBRARIES', 'BASH_ENV', 'PYTHONPATH', 'NOODLE_FENCE', 'HOME', 'GIT_SSH_COMMAND'])(
+  'a payload can not set %s',
+  async (name) => {
+    const { run } = openCommands()
+    const failure = run(aScript('true', { env: { [name]: '/tmp/evil' } }))
+    await expect(failure).rejects.toMatchObject({ name: 'PermanentFailure', code: 'ENV_NOT_ALLOWED' })
+    await expect(failure).rejects.toThrow(`The variable ${name} can't be set by a job`)
+  },
+)
+
+test('a payload that does not fit is refused for good, should it ever come here', async () => {
+  const { run } = openCommands()
+  await expect(run({ argv: [] })).rejects.toMatchObject({ name: 'PermanentFailure', code: 'PAYLOAD_MISFIT' })
+})
+
+test('a run begins in an empty folder of its own, which is gone afterwards, whatever happened', async () => {
+  const { run, scratch } = openCommands()
+  const { result } = await run(aScript('ls -A; mkdir -p a/b; echo x > a/b/c; chmod 0 a/b/c; pwd'))
+  expect(result.stdout).toBe(`${join(scratch, '0')}\n`)
+  await expect(run(aScript('touch left; exit 1'))).rejects.toThrow('exit code 1')
+  expect(readdirSync(scratch)).toEqual([])
+})
+
+test('files are read by their absolute paths', async () => {
+  const { run } = openCommands({ allow: ['wc'] })
+  const { result } = await run({ argv: ['wc', '-c', import.meta.filename] })
+  expect(parseInt(result.stdout)).toBe(readFileSync(import.meta.filename).length)
+})
+
+test('of a long output the last bytes are kept', async () => {
+  const { run } = openCommands({ outputBytes: 1024 })
+  const { result } = await run(aScript('i=0; while [ $i -lt 5000 ]; do echo "line $i"; i=$((i+1)); done; echo short >&2'))
+  expect(result.truncated).toBe(true)
+  expect(result.stdout).toHaveLength(1024)
+  expect(result.stdout.endsWith('line 4998\nline 4999\n')).toBe(true)
+  expect(result.stderr).toBe('short\n')
+})
+
+test('CPU time, also of children, and peak memory are measured', async () => {
+  const { run } = openCommands({ allow: ['node', process.execPath] })
+  // 64 MiB held for a while, and CPU burnt in a child.
+  const burn = 'const until = Date.now() + 150; while (Date.now() < until);'
+  const hold = `const held = Buffer.alloc(64 * 1024 * 1024, 1); require('node:child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(burn)}]); held[0]`
+  const { usage } = await run({ argv: [process.execPath, '-e', hold] })
+  expect(usage.cpuMs).toBeGreaterThanOrEqual(150)
+  expect(usage.cpuMs).toBeLessThan(3000)
+  expect(usage.maxRssBytes).toBeGreaterThan(64 * 1024 * 1024)
+})
+
+test('a group that ignores SIGTERM is killed after its grace, with its grandchildren', async () => {
+  const { run } = openCommands()
+  const folder = aFolder()
+  const { signal, stop } = aStop()
+  const ended = run(aScript(stubbornScript(folder)), { signal })
+  const [leader, child] = [await readPid(join(folder, 'leader')), await readPid(join(folder, 'child'))]
+  expect([isAlive(leader), isAlive(child)]).toEqual([true, true])
+  stop({ reason: 'cancelled', killGraceMs: 100 })
+  await expect(ended).rejects.toMatchObject({ code: 'SIGNAL', message: 'sh was ended by SIGKILL.' })
+  expect([isAlive(leader), isAlive(child)]).toEqual([false, false])
+})
+
+test('a program that ends well on SIGTERM has its grace for it', async () => {
+  const { run } = openCommands()
+  const folder = aFolder()
+  const { signal, stop } = aStop()
+  const ended = run(aScript(`trap 'echo saved > ${folder}/state; exit 5' TERM; echo $$ > ${folder}/leader; while :; do sleep 0.02; done`), { signal })
+  await readPid(join(folder, 'leader'))
+  stop({ reason: 'timeout', killGraceMs: 10_000 })
+  await expect(ended).rejects.toMatchObject({ code: 'EXIT_CODE' })
+  expect(readFileSync(join(folder, 'state'), 'utf8')).toBe('saved\n')
+})
+
+test('what a program leaves in the background ends with it', async () => {
+  const { run } = openCommands()
+  const folder = aFolder()
+  const { result } = await run(aScript(`sleep 300 & echo $! > ${folder}/child; echo done`))
+  expect(result.stdout).toBe('done\n')
+  expect(isAlive(await readPid(join(folder, 'child')))).toBe(false)
+})
+
+test('a program that left its group and keeps the pipes open is not waited for', async () => {
+  const { run } = openCommands()
+  const folder = aFolder()
+  const { result } = await run(aScript(`setsid sh -c 'echo $$ > ${folder}/escaped; exec sleep 300' & while [ ! -s ${folder}/escaped ]; do sleep 0.01; done; echo done`))
+  expect(result.stdout).toBe('done\n')
+  process.kill(await readPid(join(folder, 'escaped')), 'SIGKILL')
+})
+
+test('groups are told to the watchdog as long as they live', async () => {
+  const { run, groups } = openCommands()
+  const folder = aFolder()
+  const ended = run(aScript(`echo $$ > ${folder}/leader; while [ ! -e ${folder}/go ]; do sleep 0.01; done`))
+  const leader = await readPid(join(folder, 'leader'))
+  expect([...groups.shared].filter(Boolean)).toEqual([leader])
+  writeFileSync(join(folder, 'go'), '')
+  await ended
+  expect([...groups.shared].filter(Boolean)).toEqual([])
+  expect(existsSync(`/proc/${String(leader)}`)).toBe(false)
+})

@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals'
+import type { Json } from '../../queue/domain/job.ts'
+import { echo, sleep } from '../../workers/executors/builtin.ts'
+import { makeRuns } from '../../workers/runs.ts'
+import { runTask } from '../../workers/run-task.ts'
+import { PermanentFailure, type Stop, type Task } from '../../workers/task.ts'
+import { aClaimedJob } from './a-run.ts'
+
+const boot = { id: '01900000-0000-7000-8000-0000000000bb', ended: new AbortController().signal }
+
+function aTask(run: Task['run']): Task {
+  return { definition: { ...echo.definition, name: 'custom' }, run }
+}
+
+/** Begins a run of the task and tells how it ended. */
+function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}) {
+  const run = makeRuns().begin(aClaimedJob({ task: task.definition.name, ...fields }), boot)
+  const ended = runTask(run, { tasks: new Map([[task.definition.name, task]]), resultBytes: 1024, killGraceMs: 50 })
+  return { ended, stop: (stop: Stop) => run.stopping.abort(stop) }
+}
+
+test('echo answers with its payload, and sleep tells how long it slept', async () => {
+  expect(await begin(echo, { payload: { a: [1] } }).ended).toMatchObject({ kind: 'succeeded', result: { a: [1] } })
+  const { ended } = begin(sleep, { payload: { ms: 5 } })
+  expect(await ended).toMatchObject({ kind: 'succeeded', result: { sleptMs: expect.any(Number) } })
+})
+
+test('a task that throws may be tried again, unless it throws PermanentFailure', async () => {
+  const plain = begin(aTask(() => Promise.reject(new Error('the disk is full'))))
+  expect(await plain.ended).toMatchObject({ isFinal: false, error: { code: 'TASK_ERROR', message: 'the disk is full', attempt: 1 } })
+  const final = begin(aTask(() => Promise.reject(new PermanentFailure('NO_SUCH_FILE', 'There is no such file.'))))
+  expect(await final.ended).toMatchObject({ isFinal: true, error: { code: 'NO_SUCH_FILE' } })
+})
+
+test('messages are cut, and hold nothing that Postgres refuses', async () => {
+  const { ended } = begin(aTask(() => Promise.reject(new Error(`a\0b\ud800${'x'.repeat(10_000)}`))))
+  const end = await ended
+  if (end.kind !== 'failed') throw new Error(end.kind)
+  expect(end.error.message).toMatch(/^a\uFFFDb\uFFFDx+$/)
+  expect(end.error.message).toHaveLength(4000)
+})
+
+test('a result that is too large, or is no JSON, fails for good', async () => {
+  const large = begin(aTask(() => Promise.resolve('x'.repeat(1023))))
+  expect(await large.ended).toMatchObject({ isFinal: true, error: { code: 'RESULT_TOO_LARGE' } })
+  for (const result of [undefined, 1n, () => 1]) {
+    const { ended } = begin(aTask(() => Promise.resolve(result as unknown as Json)))
+    expect(await ended).toMatchObject({ isFinal: true, error: { code: 'RESULT_INVALID' } })
+  }
+})
+
+test('a task that runs longer than its time is stopped and fails as TIMEOUT, whatever it says then', async () => {
+  expect(await begin(sleep, { payload: { ms: 60_000 }, timeoutMs: 20 }).ended).toMatchObject({ isFinal: false, error: { code: 'TIMEOUT' } })
+  const stubborn = aTask(({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('I made it!'))))
+  expect(await begin(stubborn, { timeoutMs: 20 }).ended).toMatchObject({ error: { code: 'TIMEOUT' } })
+})
+
+test('a cancelled run ends as cancelled, one that must go is told from one that failed', async () => {
+  const runs = (['cancelled', 'stopping', 'lease lost'] as const).map((reason) => {
+    const { ended, stop } = begin(sleep, { payload: { ms: 60_000 } })
+    stop({ reason, killGraceMs: 0 })
+    return ended
+  })
+  expect(await Promise.all(runs)).toMatchObject([
+    { kind: 'failed', isFinal: true, error: { code: 'CANCELLED' } },
+    { kind: 'stopped', reason: 'stopping' },
+    { kind: 'stopped', reason: 'lease lost' },
+  ])
+})
+
+test('a task that this node does not have may be tried again elsewhere', async () => {
+  const run = makeRuns().begin(aClaimedJob({ task: 'render' }), boot)
+  const end = await runTask(run, { tasks: new Map(), resultBytes: 1024, killGraceMs: 50 })
+  expect(end).toMatchObject({ isFinal: false, error: { code: 'TASK_UNKNOWN' } })
+})
