@@ -6,7 +6,8 @@ import { lastLines, openLog } from './log-file.ts'
 import { send } from './processes.ts'
 import type { ServiceUser } from './service-user.ts'
 
-const guard = readFileSync(join(import.meta.dirname, 'guard.sh'), 'utf8')
+/** Without its comments, which `ps` would show. */
+const guard = readFileSync(join(import.meta.dirname, 'guard.sh'), 'utf8').replace(/^#.*\n/gm, '')
 
 /** How much of a log an error shows. */
 const shownLines = 15

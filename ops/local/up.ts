@@ -48,8 +48,9 @@ export async function up({ print, printError }: UpOptions): Promise<number> {
   if (trouble) printError(trouble)
   for (const stop of undo.reverse()) await stop()
   unhear()
+  if (trouble) return 1
   print('Stopped.')
-  return trouble ? 1 : 0
+  return 0
 }
 
 async function startPlatform(start: Start): Promise<void> {
