@@ -49,12 +49,12 @@ const redisDeadlineMs = 3000
 
 /**
  * Connects to both stores and builds what use-cases take. `name` is the kind of process, as the stores' session lists show it.
- * The node leases go over a connection of their own, so that a busy pool can't make a node lose its lease.
+ * The node leases go over connections of their own, so that a busy pool can't make a node lose its lease.
  */
 export async function openQueue(config: QueueConfig, options: { name: string; log: Logger; metrics: Metrics }): Promise<OpenQueue> {
   const { name, log, metrics } = options
-  const openPool = (poolSize: number) =>
-    openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs: config.STATEMENT_TIMEOUT_MS, name, log })
+  const openPool = (poolSize: number, statementTimeoutMs: number) =>
+    openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs, name, log })
   const redisConnections: ReturnType<typeof openRedis>[] = []
   const connect = (purpose: 'commands' | 'worker' | 'subscriber') => {
     const redis = openRedis({ redisUrl: config.REDIS_URL, purpose, name, log })
@@ -62,8 +62,9 @@ export async function openQueue(config: QueueConfig, options: { name: string; lo
     return redis
   }
 
-  const postgres = openPool(config.DATABASE_POOL_SIZE)
-  const leases = openPool(1)
+  const postgres = openPool(config.DATABASE_POOL_SIZE, config.STATEMENT_TIMEOUT_MS)
+  // A renewal that hangs in a connection gone dead must end early enough for another one, over a new connection.
+  const leases = openPool(2, Math.min(config.STATEMENT_TIMEOUT_MS, config.LEASE_SECONDS * 250))
   const commands = connect('commands')
   await untilReady(commands, redisDeadlineMs)
 
