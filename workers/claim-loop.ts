@@ -35,8 +35,7 @@ const slotWaitMs = 1000
 const lastWordsMs = 2000
 
 /** A delivery of a task that this node does not offer goes back for longer each time, so that it does not go round and round. */
-const unknownTaskDelayMs = (timesTaken: number): number =>
-  Math.min(30_000, 250 * 2 ** Math.min(timesTaken, 10))
+const unknownTaskDelayMs = (timesTaken: number): number => Math.min(5000, 250 * 2 ** Math.min(timesTaken, 10))
 
 /**
  * Takes deliveries of its tiers and runs their jobs. A delivery waits for a slot before its job is claimed: `running` means started.

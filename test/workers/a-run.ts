@@ -33,7 +33,10 @@ export function aFolder(): string {
 }
 
 /** The payload of a `command` that is a shell script. */
-export const aScript = (script: string, more: Record<string, Json> = {}): Json => ({ argv: ['sh', '-c', script], ...more })
+export const aScript = (script: string, more: Record<string, Json> = {}): Json => ({
+  argv: ['sh', '-c', script],
+  ...more,
+})
 
 /** A script whose leader and whose child ignore SIGTERM for ever; their process ids go to the files `leader` and `child` of the folder. */
 export const stubbornScript = (folder: string): string =>

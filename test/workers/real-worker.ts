@@ -24,7 +24,10 @@ export interface RealWorker {
 }
 
 /** A worker process on the stores of the test. It is stopped after the test, and must exit 0 unless the test ended it. */
-export function startWorker(stores: { databaseUrl: string; redisUrl: string }, settings: Record<string, string> = {}): RealWorker {
+export function startWorker(
+  stores: { databaseUrl: string; redisUrl: string },
+  settings: Record<string, string> = {},
+): RealWorker {
   const child = spawn(process.execPath, [join(checkout, 'workers/main.ts')], {
     cwd: checkout,
     env: {
@@ -41,8 +44,11 @@ export function startWorker(stores: { databaseUrl: string; redisUrl: string }, s
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
-  const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null)
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  const exited = once(child, 'exit').then(
+    ([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null,
+  )
   const isRunning = () => child.exitCode === null && child.signalCode === null
   const ready = once(child, 'message', { signal: AbortSignal.timeout(processMs) }).then(
     () => undefined,
@@ -77,7 +83,11 @@ export function startWorker(stores: { databaseUrl: string; redisUrl: string }, s
 }
 
 /** Dispatches, as ops would, until the condition holds. */
-export function dispatchUntil<T>(deps: QueueDeps, condition: () => Promise<T>, what?: string): Promise<NonNullable<T>> {
+export function dispatchUntil<T>(
+  deps: QueueDeps,
+  condition: () => Promise<T>,
+  what?: string,
+): Promise<NonNullable<T>> {
   return waitFor(
     async () => {
       await dispatchJobs(deps)

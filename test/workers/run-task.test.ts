@@ -15,20 +15,32 @@ function aTask(run: Task['run']): Task {
 /** Begins a run of the task and tells how it ended. */
 function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}) {
   const run = makeRuns().begin(aClaimedJob({ task: task.definition.name, ...fields }), boot)
-  const ended = runTask(run, { tasks: new Map([[task.definition.name, task]]), resultBytes: 1024, killGraceMs: 50 })
+  const ended = runTask(run, {
+    tasks: new Map([[task.definition.name, task]]),
+    resultBytes: 1024,
+    killGraceMs: 50,
+  })
   return { ended, stop: (stop: Stop) => run.stopping.abort(stop) }
 }
 
 test('echo answers with its payload, and sleep tells how long it slept', async () => {
-  expect(await begin(echo, { payload: { a: [1] } }).ended).toMatchObject({ kind: 'succeeded', result: { a: [1] } })
+  expect(await begin(echo, { payload: { a: [1] } }).ended).toMatchObject({
+    kind: 'succeeded',
+    result: { a: [1] },
+  })
   const { ended } = begin(sleep, { payload: { ms: 5 } })
   expect(await ended).toMatchObject({ kind: 'succeeded', result: { sleptMs: expect.any(Number) } })
 })
 
 test('a task that throws may be tried again, unless it throws PermanentFailure', async () => {
   const plain = begin(aTask(() => Promise.reject(new Error('the disk is full'))))
-  expect(await plain.ended).toMatchObject({ isFinal: false, error: { code: 'TASK_ERROR', message: 'the disk is full', attempt: 1 } })
-  const final = begin(aTask(() => Promise.reject(new PermanentFailure('NO_SUCH_FILE', 'There is no such file.'))))
+  expect(await plain.ended).toMatchObject({
+    isFinal: false,
+    error: { code: 'TASK_ERROR', message: 'the disk is full', attempt: 1 },
+  })
+  const final = begin(
+    aTask(() => Promise.reject(new PermanentFailure('NO_SUCH_FILE', 'There is no such file.'))),
+  )
   expect(await final.ended).toMatchObject({ isFinal: true, error: { code: 'NO_SUCH_FILE' } })
 })
 
@@ -50,8 +62,13 @@ test('a result that is too large, or is no JSON, fails for good', async () => {
 })
 
 test('a task that runs longer than its time is stopped and fails as TIMEOUT, whatever it says then', async () => {
-  expect(await begin(sleep, { payload: { ms: 60_000 }, timeoutMs: 20 }).ended).toMatchObject({ isFinal: false, error: { code: 'TIMEOUT' } })
-  const stubborn = aTask(({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('I made it!'))))
+  expect(await begin(sleep, { payload: { ms: 60_000 }, timeoutMs: 20 }).ended).toMatchObject({
+    isFinal: false,
+    error: { code: 'TIMEOUT' },
+  })
+  const stubborn = aTask(
+    ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('I made it!'))),
+  )
   expect(await begin(stubborn, { timeoutMs: 20 }).ended).toMatchObject({ error: { code: 'TIMEOUT' } })
 })
 

@@ -41,7 +41,10 @@ function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
   return {
     scratch,
     groups,
-    async run(payload: Json, { signal = new AbortController().signal, ...job }: Partial<ClaimedJob> & { signal?: AbortSignal } = {}): Promise<Ended> {
+    run: async (
+      payload: Json,
+      { signal = new AbortController().signal, ...job }: Partial<ClaimedJob> & { signal?: AbortSignal } = {},
+    ): Promise<Ended> => {
       let usage: Ended['usage'] = {}
       const result = await task.run({
         job: aClaimedJob({ task: 'command', payload, ...job }),
@@ -62,7 +65,12 @@ test('a command gets its arguments and its stdin as they are, and tells stdout, 
   const { run } = openCommands()
   const argv = ['sh', '-c', 'cat; printf "[%s]" "$@"; echo oops >&2', 'name', 'a b', '$HOME', '', "'"]
   const { result } = await run({ argv, stdin: 'ünï\n' })
-  expect(result).toEqual({ exitCode: 0, stdout: "ünï\n[a b][$HOME][][']", stderr: 'oops\n', truncated: false })
+  expect(result).toEqual({
+    exitCode: 0,
+    stdout: "ünï\n[a b][$HOME][][']",
+    stderr: 'oops\n',
+    truncated: false,
+  })
 })
 
 test('a command that reads nothing of a large stdin succeeds all the same', async () => {
@@ -73,12 +81,20 @@ test('a command that reads nothing of a large stdin succeeds all the same', asyn
 test('an exit code other than 0 is a failure that may be tried again, with the end of stderr in its message', async () => {
   const { run } = openCommands()
   const failure = run(aScript('echo "no such file" >&2; exit 3'))
-  await expect(failure).rejects.toMatchObject({ name: 'TaskFailure', code: 'EXIT_CODE', message: 'sh ended with exit code 3: no such file' })
+  await expect(failure).rejects.toMatchObject({
+    name: 'TaskFailure',
+    code: 'EXIT_CODE',
+    message: 'sh ended with exit code 3: no such file',
+  })
 })
 
 test('a command that dies by a signal fails and names the signal', async () => {
   const { run } = openCommands()
-  await expect(run(aScript('kill -SEGV $$'))).rejects.toMatchObject({ name: 'TaskFailure', code: 'SIGNAL', message: 'sh was ended by SIGSEGV.' })
+  await expect(run(aScript('kill -SEGV $$'))).rejects.toMatchObject({
+    name: 'TaskFailure',
+    code: 'SIGNAL',
+    message: 'sh was ended by SIGSEGV.',
+  })
 })
 
 test.each([
@@ -89,7 +105,9 @@ test.each([
   const { run } = openCommands()
   const failure = run(payload)
   await expect(failure).rejects.toMatchObject({ name: 'PermanentFailure', code: 'COMMAND_NOT_ALLOWED' })
-  await expect(failure).rejects.toThrow(`${payload.argv[0] ?? ''} is not on this node's list TASK_COMMAND_ALLOW; allowed are sh.`)
+  await expect(failure).rejects.toThrow(
+    `${payload.argv[0] ?? ''} is not on this node's list TASK_COMMAND_ALLOW; allowed are sh.`,
+  )
 })
 
 test('an allowed program may be named by its absolute path', async () => {
@@ -102,7 +120,10 @@ test('a script whose interpreter is missing fails for good as SPAWN_FAILED', asy
   const script = join(aFolder(), 'broken')
   writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 })
   const { run } = openCommands({ allow: [script] })
-  await expect(run({ argv: ['broken'] })).rejects.toMatchObject({ name: 'PermanentFailure', code: 'SPAWN_FAILED' })
+  await expect(run({ argv: ['broken'] })).rejects.toMatchObject({
+    name: 'PermanentFailure',
+    code: 'SPAWN_FAILED',
+  })
 })
 
 test('arguments that are too long for the system fail for good as SPAWN_FAILED', async () => {
@@ -115,8 +136,17 @@ test("a command's environment holds its marks and what the payload sets, and not
   process.env['DATABASE_SECRET'] = 'hidden'
   cleanUp(() => delete process.env['DATABASE_SECRET'])
   const { run, scratch } = openCommands()
-  const { result } = await run(aScript('env', { env: { GREETING: 'hello', LANG: 'fr_FR.UTF-8' } }), { id: '01900000-0000-7000-8000-0000000000ff', attempt: 2, fence: 9 })
-  const env = Object.fromEntries(result.stdout.split('\n').filter(Boolean).map((line) => line.split('=', 2)))
+  const { result } = await run(aScript('env', { env: { GREETING: 'hello', LANG: 'fr_FR.UTF-8' } }), {
+    id: '01900000-0000-7000-8000-0000000000ff',
+    attempt: 2,
+    fence: 9,
+  })
+  const env: unknown = Object.fromEntries(
+    result.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split('=', 2)),
+  )
   expect(env).toEqual({
     PATH,
     LANG: 'fr_FR.UTF-8',
@@ -131,15 +161,22 @@ test("a command's environment holds its marks and what the payload sets, and not
   })
 })
 
-test.each(['LD_PRELOAD', 'NODE_OPTIONS', 'PATH', 'DYLD_INSERT_LIBRARIES', 'BASH_ENV', 'PYTHONPATH', 'NOODLE_FENCE', 'HOME', 'GIT_SSH_COMMAND'])(
-  'a payload can not set %s',
-  async (name) => {
-    const { run } = openCommands()
-    const failure = run(aScript('true', { env: { [name]: '/tmp/evil' } }))
-    await expect(failure).rejects.toMatchObject({ name: 'PermanentFailure', code: 'ENV_NOT_ALLOWED' })
-    await expect(failure).rejects.toThrow(`The variable ${name} can't be set by a job`)
-  },
-)
+test.each([
+  'LD_PRELOAD',
+  'NODE_OPTIONS',
+  'PATH',
+  'DYLD_INSERT_LIBRARIES',
+  'BASH_ENV',
+  'PYTHONPATH',
+  'NOODLE_FENCE',
+  'HOME',
+  'GIT_SSH_COMMAND',
+])('a payload can not set %s', async (name) => {
+  const { run } = openCommands()
+  const failure = run(aScript('true', { env: { [name]: '/tmp/evil' } }))
+  await expect(failure).rejects.toMatchObject({ name: 'PermanentFailure', code: 'ENV_NOT_ALLOWED' })
+  await expect(failure).rejects.toThrow(`The variable ${name} can't be set by a job`)
+})
 
 test('a payload that does not fit is refused for good, should it ever come here', async () => {
   const { run } = openCommands()
@@ -162,7 +199,9 @@ test('files are read by their absolute paths', async () => {
 
 test('of a long output the last bytes are kept', async () => {
   const { run } = openCommands({ outputBytes: 1024 })
-  const { result } = await run(aScript('i=0; while [ $i -lt 5000 ]; do echo "line $i"; i=$((i+1)); done; echo short >&2'))
+  const { result } = await run(
+    aScript('i=0; while [ $i -lt 5000 ]; do echo "line $i"; i=$((i+1)); done; echo short >&2'),
+  )
   expect(result.truncated).toBe(true)
   expect(result.stdout).toHaveLength(1024)
   expect(result.stdout.endsWith('line 4998\nline 4999\n')).toBe(true)
@@ -196,7 +235,12 @@ test('a program that ends well on SIGTERM has its grace for it', async () => {
   const { run } = openCommands()
   const folder = aFolder()
   const { signal, stop } = aStop()
-  const ended = run(aScript(`trap 'echo saved > ${folder}/state; exit 5' TERM; echo $$ > ${folder}/leader; while :; do sleep 0.02; done`), { signal })
+  const ended = run(
+    aScript(
+      `trap 'echo saved > ${folder}/state; exit 5' TERM; echo $$ > ${folder}/leader; while :; do sleep 0.02; done`,
+    ),
+    { signal },
+  )
   await readPid(join(folder, 'leader'))
   stop({ reason: 'timeout', killGraceMs: 10_000 })
   await expect(ended).rejects.toMatchObject({ code: 'EXIT_CODE' })
@@ -214,7 +258,11 @@ test('what a program leaves in the background ends with it', async () => {
 test('a program that left its group and keeps the pipes open is not waited for', async () => {
   const { run } = openCommands()
   const folder = aFolder()
-  const { result } = await run(aScript(`setsid sh -c 'echo $$ > ${folder}/escaped; exec sleep 300' & while [ ! -s ${folder}/escaped ]; do sleep 0.01; done; echo done`))
+  const { result } = await run(
+    aScript(
+      `setsid sh -c 'echo $$ > ${folder}/escaped; exec sleep 300' & while [ ! -s ${folder}/escaped ]; do sleep 0.01; done; echo done`,
+    ),
+  )
   expect(result.stdout).toBe('done\n')
   process.kill(await readPid(join(folder, 'escaped')), 'SIGKILL')
 })

@@ -4,16 +4,20 @@ import { makeOutputTail } from '../../../workers/executors/output-tail.ts'
 
 test('whatever the pieces are, the last bytes are kept, from a whole character on', () => {
   fc.assert(
-    fc.property(fc.array(fc.string({ unit: 'binary' })), fc.integer({ min: 8, max: 40 }), (pieces, limitBytes) => {
-      const tail = makeOutputTail(limitBytes)
-      const whole = pieces.join('').replaceAll('\0', '\uFFFD')
-      for (const piece of pieces) tail.push(Buffer.from(piece))
-      const bytes = Buffer.byteLength(pieces.join(''))
-      expect(tail.isTruncated()).toBe(bytes > limitBytes)
-      expect(whole.endsWith(tail.text())).toBe(true)
-      expect(Buffer.byteLength(tail.text().replaceAll('\uFFFD', ' '))).toBeLessThanOrEqual(limitBytes)
-      if (bytes <= limitBytes) expect(tail.text()).toBe(whole)
-    }),
+    fc.property(
+      fc.array(fc.string({ unit: 'binary' })),
+      fc.integer({ min: 8, max: 40 }),
+      (pieces, limitBytes) => {
+        const tail = makeOutputTail(limitBytes)
+        const whole = pieces.join('').replaceAll('\0', '\uFFFD')
+        for (const piece of pieces) tail.push(Buffer.from(piece))
+        const bytes = Buffer.byteLength(pieces.join(''))
+        expect(tail.isTruncated()).toBe(bytes > limitBytes)
+        expect(whole.endsWith(tail.text())).toBe(true)
+        expect(Buffer.byteLength(tail.text().replaceAll('\uFFFD', ' '))).toBeLessThanOrEqual(limitBytes)
+        if (bytes <= limitBytes) expect(tail.text()).toBe(whole)
+      },
+    ),
   )
 })
 

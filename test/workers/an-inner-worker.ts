@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { makeClaimLoop } from '../../workers/claim-loop.ts'
+import { echo, sleep } from '../../workers/executors/builtin.ts'
+import { makeLeaseWatchdog } from '../../workers/lease-watchdog.ts'
+import { makeNodeLease } from '../../workers/node-lease.ts'
+import { makeRuns } from '../../workers/runs.ts'
+import { cleanUp } from '../support/clean-up.ts'
+
+interface NodeSettings {
+  id?: string
+  tiers?: string[]
+  concurrency?: number
+}
+
+/** A node of this process, without what takes deliveries. It is stopped after the test. */
+export function openNode(
+  deps: QueueDeps,
+  { id = `node-${deps.newId()}`, tiers = ['small'], concurrency = 2 }: NodeSettings = {},
+) {
+  const runs = makeRuns()
+  const watchdog = makeLeaseWatchdog({
+    groups: new Int32Array(new SharedArrayBuffer(4)),
+    leaseMs: deps.settings.leaseMs,
+  })
+  let kills = 0
+  const lease = makeNodeLease(deps, {
+    node: { id, tiers, cpus: 1, memoryMb: 1, gpus: 0, concurrency, version: '0', tasks: [] },
+    runs,
+    watchdog, // not started: this process hangs for nobody
+    killAll: () => kills++,
+    onDraining() {},
+    killGraceMs: 10,
+  })
+  cleanUp(() => lease.stop())
+  return {
+    id,
+    runs,
+    lease,
+    kills: () => kills,
+    boot: () => lease.liveBoot({ waitMs: 5000, signal: new AbortController().signal }),
+    /** Resolves when the rows that it holds have been looked at, by a renewal that began after this call. */
+    async looked() {
+      for (let looks = 0; looks < 2; looks++) {
+        const seenAt = (await deps.nodes.findLive(id))?.lastSeenAt.getTime()
+        lease.lookNow()
+        while ((await deps.nodes.findLive(id))?.lastSeenAt.getTime() === seenAt) await delay(5)
+      }
+    },
+  }
+}
+
+/** A node that runs echo and sleep in this process. */
+export async function startInnerWorker(
+  deps: QueueDeps,
+  { tiers = ['small'], concurrency = 2, ...settings }: NodeSettings = {},
+) {
+  const node = openNode(deps, { tiers, concurrency, ...settings })
+  const loop = makeClaimLoop(deps, {
+    tiers,
+    concurrency,
+    tasks: new Map([echo, sleep].map((task) => [task.definition.name, task])),
+    resultBytes: 1024,
+    killGraceMs: 10,
+    drainDeadlineMs: 20,
+    lease: node.lease,
+    runs: node.runs,
+  })
+  cleanUp(() => loop.stop())
+  await node.lease.start()
+  await loop.start()
+  return { ...node, loop }
+}

@@ -1,0 +1,99 @@
+import { expect, test } from '@jest/globals'
+import { QueueError } from '../../queue/domain/errors.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
+import { startInnerWorker } from './an-inner-worker.ts'
+import { dispatchUntil } from './real-worker.ts'
+
+const unavailable = () => new QueueError('POSTGRES_UNAVAILABLE', 'The connection broke.')
+
+const untilState = (deps: QueueDeps, id: string, state: string) =>
+  dispatchUntil(deps, async () => (await stateOf(deps, id)) === state, `job ${id} to be ${state}`)
+
+test('a claim that Postgres could not hear is tried again', async () => {
+  const { deps } = await openTestQueue()
+  let refusals = 2
+  const claimBatch: QueueDeps['claimBatch'] = {
+    ...deps.claimBatch,
+    add: (item) => (refusals-- > 0 ? Promise.reject(unavailable()) : deps.claimBatch.add(item)),
+  }
+  await startInnerWorker({ ...deps, claimBatch })
+  const id = await submit(deps)
+  await untilState(deps, id, 'succeeded')
+  expect(await deps.jobs.find(id, null)).toMatchObject({ attempt: 1, handBacks: 0 })
+})
+
+test('a job whose claim was made but not confirmed is handed back at once and runs', async () => {
+  const { deps } = await openTestQueue()
+  let losses = 1
+  const claimBatch: QueueDeps['claimBatch'] = {
+    ...deps.claimBatch,
+    async add(item) {
+      const job = await deps.claimBatch.add(item)
+      if (losses-- > 0) throw unavailable()
+      return job
+    },
+  }
+  await startInnerWorker({ ...deps, claimBatch })
+  const id = await submit(deps)
+  await untilState(deps, id, 'succeeded')
+  expect(await deps.jobs.find(id, null)).toMatchObject({ attempt: 2, handBacks: 1, failures: 0 })
+})
+
+test('an end that could not be stored is kept and tried again, also when it was stored unconfirmed', async () => {
+  const { deps } = await openTestQueue()
+  let tries = 0
+  const finishBatch: QueueDeps['finishBatch'] = {
+    ...deps.finishBatch,
+    async add(item) {
+      if (++tries === 1) throw unavailable()
+      const state = await deps.finishBatch.add(item)
+      if (tries === 2) throw unavailable()
+      return state
+    },
+  }
+  const worker = await startInnerWorker({ ...deps, finishBatch })
+  const id = await submit(deps, { payload: 'once' })
+  await untilState(deps, id, 'succeeded')
+  await worker.runs.untilNone()
+  expect(await statesOf(deps, id)).toEqual(['pending', 'queued', 'running', 'succeeded'])
+  expect(await deps.jobs.find(id, null)).toMatchObject({ result: 'once', attempt: 1 })
+  expect(tries).toBe(3)
+})
+
+test('a delivery that a full node has in hand goes to one that is free', async () => {
+  const { deps } = await openTestQueue()
+  const full = await startInnerWorker(deps, { tiers: ['small', 'medium'], concurrency: 1 })
+  const long = await submit(deps, { task: 'sleep', payload: { ms: 60_000 } })
+  await untilState(deps, long, 'running')
+  const waiting = await submit(deps, { tier: 'medium' })
+  await dispatchUntil(
+    deps,
+    async () => (await deps.deliveries.queueOf('medium').getActiveCount()) === 1,
+    'the full node to take it',
+  )
+  const free = await startInnerWorker(deps, { tiers: ['medium'], concurrency: 1 })
+  await untilState(deps, waiting, 'succeeded')
+  expect(await deps.jobs.find(waiting, null)).toMatchObject({ nodeId: free.id, attempt: 1 })
+  expect(await deps.jobs.find(long, null)).toMatchObject({ nodeId: full.id, state: 'running' })
+})
+
+test('a delivery that a stopping node has in hand is returned, not forgotten', async () => {
+  const { deps } = await openTestQueue()
+  const leaving = await startInnerWorker(deps, { tiers: ['small', 'medium'], concurrency: 1 })
+  await untilState(deps, await submit(deps, { task: 'sleep', payload: { ms: 60_000 } }), 'running')
+  const waiting = await submit(deps, { tier: 'medium' })
+  await dispatchUntil(
+    deps,
+    async () => (await deps.deliveries.queueOf('medium').getActiveCount()) === 1,
+    'the leaving node to take it',
+  )
+  await leaving.loop.stop()
+  expect(await deps.deliveries.queueOf('medium').getJobCounts('active', 'completed', 'delayed')).toEqual({
+    active: 0,
+    completed: 0,
+    delayed: 1,
+  })
+  await startInnerWorker(deps, { tiers: ['medium'] })
+  await untilState(deps, waiting, 'succeeded')
+})
