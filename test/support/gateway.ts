@@ -38,14 +38,14 @@ export interface TestGateway {
 export const testSecret = 'test secret of more than thirty-two bytes'
 
 /** The gateway's app on real stores and a free port; it closes itself after the test. */
-export async function openTestGateway(settings: Record<string, string> = {}, options: { nowMs?: () => number } = {}): Promise<TestGateway> {
-  const { deps, databaseUrl, redisUrl } = await openTestQueue()
+export async function openTestGateway(settings: Record<string, string> = {}, options: { nowMs?: () => number; redisUrl?: string } = {}): Promise<TestGateway> {
+  const { deps, databaseUrl, redisUrl } = await openTestQueue({}, options)
   const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
   const watch = makeJobWatch(deps)
   let isStopping = false
   const gateway: GatewayDeps = {
     queue: deps,
-    auth: makeAuth({ config, queue: deps, ...options }),
+    auth: makeAuth({ config, queue: deps, ...(options.nowMs && { nowMs: options.nowMs }) }),
     watch,
     fleet: makeFleetView(deps),
     config,

@@ -13,8 +13,8 @@ import { testDatabase } from './test-database.ts'
 import { testRedis } from './test-redis.ts'
 
 /** The queue on real stores, which closes itself after the test. */
-export async function openTestQueue(settings: Partial<QueueDeps['settings']> = {}): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
-  const [databaseUrl, redisUrl] = [await testDatabase(), await testRedis()]
+export async function openTestQueue(settings: Partial<QueueDeps['settings']> = {}, options: { redisUrl?: string } = {}): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
+  const [databaseUrl, redisUrl] = [await testDatabase(), options.redisUrl ?? (await testRedis())]
   const config = readConfig(queueOptions, { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl })
   const queue = await openQueue(config, { name: 'test', log: silentLogger, metrics: makeMetrics() })
   cleanUp(() => queue.close())
