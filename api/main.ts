@@ -10,7 +10,7 @@ import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeApp } from './http/app.ts'
-import { gatewayOptions } from './http/gateway-deps.ts'
+import { gatewayOptions } from './gateway-config.ts'
 
 const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
 const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'gateway' } })
@@ -35,7 +35,11 @@ const server = createServer(
 )
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
-const firstAdmin: Component = { name: 'first admin', start: () => makeFirstAdmin(queue.deps, config.ADMIN_PASSWORD), stop: () => Promise.resolve() }
+const firstAdmin: Component = {
+  name: 'first admin',
+  start: () => makeFirstAdmin(queue.deps, config.ADMIN_PASSWORD),
+  stop: () => Promise.resolve(),
+}
 const listener: Component = {
   name: 'http',
   async start() {
@@ -53,7 +57,11 @@ const listener: Component = {
   },
 }
 
-await runProcess({ log, components: [stores, firstAdmin, watch, listener], stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000 })
+await runProcess({
+  log,
+  components: [stores, firstAdmin, watch, listener],
+  stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000,
+})
 
 function listen(on: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -35,9 +35,17 @@ export interface AccessTokens {
 }
 
 /** Signed with the current secret; verified with it and the previous ones, each under the key id that names it. */
-export function makeAccessTokens(options: { secret: string; previousSecrets: readonly string[]; lifeSeconds: number; audience: Audience; newId: () => string }): AccessTokens {
+export function makeAccessTokens(options: {
+  secret: string
+  previousSecrets: readonly string[]
+  lifeSeconds: number
+  audience: Audience
+  newId: () => string
+}): AccessTokens {
   const { secret, previousSecrets, lifeSeconds, audience, newId } = options
-  const keys = new Map<string, KeyObject>([secret, ...previousSecrets].map((text) => [keyId(text), createSecretKey(Buffer.from(text))]))
+  const keys = new Map<string, KeyObject>(
+    [secret, ...previousSecrets].map((text) => [keyId(text), createSecretKey(Buffer.from(text))]),
+  )
   const currentId = keyId(secret)
   const remembered = new Map<string, Claims>()
 
@@ -46,10 +54,18 @@ export function makeAccessTokens(options: { secret: string; previousSecrets: rea
       const { header } = jwt.decode(token, { complete: true }) ?? {}
       const key = header?.typ === type && header.kid !== undefined ? keys.get(header.kid) : undefined
       if (!key) throw new Error('No key of ours signed it.')
-      return claimsShape.parse(jwt.verify(token, key, { algorithms: [algorithm], issuer, audience, clockTolerance: 5 }))
+      return claimsShape.parse(
+        jwt.verify(token, key, { algorithms: [algorithm], issuer, audience, clockTolerance: 5 }),
+      )
     } catch (error) {
       const isExpired = error instanceof jwt.TokenExpiredError
-      throw new QueueError('BAD_TOKEN', isExpired ? 'The access token has expired; refresh it, or log in again.' : 'The access token is not valid; log in again.', { cause: error })
+      throw new QueueError(
+        'BAD_TOKEN',
+        isExpired
+          ? 'The access token has expired; refresh it, or log in again.'
+          : 'The access token is not valid; log in again.',
+        { cause: error },
+      )
     }
   }
 
@@ -58,10 +74,19 @@ export function makeAccessTokens(options: { secret: string; previousSecrets: rea
       const claims = { username: user.username, role: user.role, tenant: user.tenant, ver: user.tokenVersion }
       const key = keys.get(currentId)
       if (!key) throw new Error('The current key is gone.')
-      return jwt.sign(claims, key, { algorithm, issuer, audience, subject: user.id, jwtid: newId(), expiresIn: lifeSeconds, header: { alg: algorithm, typ: type, kid: currentId } })
+      return jwt.sign(claims, key, {
+        algorithm,
+        issuer,
+        audience,
+        subject: user.id,
+        jwtid: newId(),
+        expiresIn: lifeSeconds,
+        header: { alg: algorithm, typ: type, kid: currentId },
+      })
     },
     verify(token) {
-      if (token.length > maxTokenLength) throw new QueueError('BAD_TOKEN', 'The access token is longer than any of ours.')
+      if (token.length > maxTokenLength)
+        throw new QueueError('BAD_TOKEN', 'The access token is longer than any of ours.')
       const known = remembered.get(token)
       if (known && known.exp > Date.now() / 1000) return known
       remembered.delete(token)
@@ -75,4 +100,5 @@ export function makeAccessTokens(options: { secret: string; previousSecrets: rea
 }
 
 /** Names a key without telling it. */
-const keyId = (secret: string): string => createHash('sha256').update(`noodle key id ${secret}`).digest('hex').slice(0, 16)
+const keyId = (secret: string): string =>
+  createHash('sha256').update(`noodle key id ${secret}`).digest('hex').slice(0, 16)

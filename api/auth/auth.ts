@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { QueueError } from '../../queue/domain/errors.ts'
 import { type Actor, type Permission, permissionsOfRole, type User } from '../../queue/domain/user.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
-import type { GatewayConfig } from '../http/gateway-deps.ts'
+import type { GatewayConfig } from '../gateway-config.ts'
 import { type AccessTokens, type Audience, makeAccessTokens } from './access-tokens.ts'
 
 export interface Auth {
@@ -35,7 +35,13 @@ export function makeAuth(options: {
   const users = new Map<string, { user: Promise<User | null>; readAtMs: number }>()
 
   const tokensFor = (audience: Audience, lifeSeconds: number) =>
-    makeAccessTokens({ secret: config.AUTH_JWT_SECRET, previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS, lifeSeconds, audience, newId: queue.newId })
+    makeAccessTokens({
+      secret: config.AUTH_JWT_SECRET,
+      previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
+      lifeSeconds,
+      audience,
+      newId: queue.newId,
+    })
   const tokens = tokensFor('noodle-api', config.ACCESS_TOKEN_SECONDS)
   const dashboardTokens = tokensFor('noodle-admin', dashboardSeconds)
 
@@ -54,7 +60,8 @@ export function makeAuth(options: {
   async function toActor(from: AccessTokens, token: string): Promise<Actor> {
     const claims = from.verify(token)
     const user = await currentUser(claims.sub)
-    if (!user || user.disabledAt || user.tokenVersion !== claims.ver) throw new QueueError('BAD_TOKEN', 'The access token is not valid any more; log in again.')
+    if (!user || user.disabledAt || user.tokenVersion !== claims.ver)
+      throw new QueueError('BAD_TOKEN', 'The access token is not valid any more; log in again.')
     return { userId: user.id, username: user.username, role: user.role, tenant: user.tenant }
   }
 
@@ -64,7 +71,8 @@ export function makeAuth(options: {
     async authenticate(header) {
       if (header === undefined) return undefined
       const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header) ?? []
-      if (token === undefined) throw new QueueError('BAD_TOKEN', 'The Authorization header must be `Bearer` and an access token.')
+      if (token === undefined)
+        throw new QueueError('BAD_TOKEN', 'The Authorization header must be `Bearer` and an access token.')
       return toActor(tokens, token)
     },
     require(actor, permission) {

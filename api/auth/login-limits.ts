@@ -13,7 +13,11 @@ export const networkOf = (address: string): string => ipKeyGenerator(address, 56
  * guesser gains nothing but one more limit a gateway.
  * @throws TOO_MANY
  */
-export async function limitLogins(deps: Pick<GatewayDeps, 'queue' | 'config'>, address: string, username: string): Promise<void> {
+export async function limitLogins(
+  deps: Pick<GatewayDeps, 'queue' | 'config'>,
+  address: string,
+  username: string,
+): Promise<void> {
   // Hashed, so that a name of any length makes a short key and none stands in Redis.
   const account = createHash('sha256').update(username.toLowerCase()).digest('base64url').slice(0, 22)
   await limit(deps, `login:network:${networkOf(address)}`, deps.config.RATE_LIMIT_LOGINS_PER_NETWORK)
@@ -23,5 +27,8 @@ export async function limitLogins(deps: Pick<GatewayDeps, 'queue' | 'config'>, a
 async function limit(deps: Pick<GatewayDeps, 'queue'>, name: string, most: number): Promise<void> {
   if (most === 0) return
   const { total, resetMs } = await deps.queue.rateCounts.addStrictly(name, minuteMs)
-  if (total > most) throw new QueueError('TOO_MANY', 'Too many logins; try again later.', { retryAfterSeconds: resetMs / 1000 })
+  if (total > most)
+    throw new QueueError('TOO_MANY', 'Too many logins; try again later.', {
+      retryAfterSeconds: resetMs / 1000,
+    })
 }

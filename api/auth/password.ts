@@ -12,15 +12,23 @@ const maxAtOnce = 2
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(saltBytes)
   const key = await derive(password, salt, cost, keyBytes)
-  return ['scrypt', cost.logN, cost.r, cost.p, salt.toString('base64url'), key.toString('base64url')].join('$')
+  return ['scrypt', cost.logN, cost.r, cost.p, salt.toString('base64url'), key.toString('base64url')].join(
+    '$',
+  )
 }
 
 /** False for a wrong password; with no hash (an unknown user) it takes as long and says false. */
 export async function verifyPassword(password: string, hash: string | null): Promise<boolean> {
   const [scheme, logN, r, p, salt = '', key = ''] = (hash ?? (await unknownUserHash())).split('$')
-  if (scheme !== 'scrypt') throw new Error('A stored password hash has a scheme that this version does not know.')
+  if (scheme !== 'scrypt')
+    throw new Error('A stored password hash has a scheme that this version does not know.')
   const expected = Buffer.from(key, 'base64url')
-  const given = await derive(password, Buffer.from(salt, 'base64url'), { logN: Number(logN), r: Number(r), p: Number(p) }, expected.length)
+  const given = await derive(
+    password,
+    Buffer.from(salt, 'base64url'),
+    { logN: Number(logN), r: Number(r), p: Number(p) },
+    expected.length,
+  )
   return timingSafeEqual(given, expected) && hash !== null
 }
 
@@ -30,12 +38,19 @@ const unknownUserHash = (): Promise<string> => (unknownUser ??= hashPassword(ran
 let running = 0
 const waiting: (() => void)[] = []
 
-async function derive(password: string, salt: Buffer, { logN, r, p }: typeof cost, length: number): Promise<Buffer> {
+async function derive(
+  password: string,
+  salt: Buffer,
+  { logN, r, p }: typeof cost,
+  length: number,
+): Promise<Buffer> {
   if (running >= maxAtOnce) await new Promise<void>((resolve) => waiting.push(resolve))
   running++
   try {
     return await new Promise((resolve, reject) => {
-      scrypt(password, salt, length, { N: 2 ** logN, r, p, maxmem: 256 * 2 ** logN * r }, (error, key) => (error ? reject(error) : resolve(key)))
+      scrypt(password, salt, length, { N: 2 ** logN, r, p, maxmem: 256 * 2 ** logN * r }, (error, key) =>
+        error ? reject(error) : resolve(key),
+      )
     })
   } finally {
     running--

@@ -20,7 +20,11 @@ export interface TokenPair {
 }
 
 /** Checks a name and password under the login limits; right and wrong ones are audited. @throws BAD_CREDENTIALS, TOO_MANY */
-export async function checkLogin(deps: GatewayDeps, origin: Origin, login: { username: string; password: string }): Promise<User> {
+export async function checkLogin(
+  deps: GatewayDeps,
+  origin: Origin,
+  login: { username: string; password: string },
+): Promise<User> {
   await limitLogins(deps, origin.address, login.username)
   const found = await deps.queue.users.findWithPassword(login.username)
   const isRight = await verifyPassword(login.password, found?.passwordHash ?? null)
@@ -41,15 +45,28 @@ export async function checkLogin(deps: GatewayDeps, origin: Origin, login: { use
 }
 
 /** Logs in: a new family of refresh tokens begins. */
-export async function beginSession(deps: GatewayDeps, origin: Origin, login: { username: string; password: string }): Promise<TokenPair> {
+export async function beginSession(
+  deps: GatewayDeps,
+  origin: Origin,
+  login: { username: string; password: string },
+): Promise<TokenPair> {
   const user = await checkLogin(deps, origin, login)
   const refreshToken = newRefreshToken()
-  await deps.queue.refreshTokens.beginFamily({ hash: hashOf(refreshToken), familyId: deps.queue.newId(), userId: user.id, lifeSeconds: deps.config.REFRESH_TOKEN_SECONDS })
+  await deps.queue.refreshTokens.beginFamily({
+    hash: hashOf(refreshToken),
+    familyId: deps.queue.newId(),
+    userId: user.id,
+    lifeSeconds: deps.config.REFRESH_TOKEN_SECONDS,
+  })
   return pair(deps, user, refreshToken)
 }
 
 /** Spends a refresh token for a new pair. One that was spent before revokes its whole family: somebody has a copy. @throws BAD_REFRESH_TOKEN */
-export async function refreshSession(deps: GatewayDeps, origin: Origin, refreshToken: string): Promise<TokenPair> {
+export async function refreshSession(
+  deps: GatewayDeps,
+  origin: Origin,
+  refreshToken: string,
+): Promise<TokenPair> {
   const successor = newRefreshToken()
   const spent = await deps.queue.refreshTokens.spend(hashOf(refreshToken), hashOf(successor))
   if (spent.kind === 'reused') {
@@ -66,7 +83,8 @@ export async function refreshSession(deps: GatewayDeps, origin: Origin, refreshT
     })
   }
   const user = spent.kind === 'spent' ? await deps.queue.users.find(spent.userId) : null
-  if (!user || user.disabledAt) throw new QueueError('BAD_REFRESH_TOKEN', 'The refresh token is not valid any more; log in again.')
+  if (!user || user.disabledAt)
+    throw new QueueError('BAD_REFRESH_TOKEN', 'The refresh token is not valid any more; log in again.')
   return pair(deps, user, successor)
 }
 
@@ -84,5 +102,10 @@ const newRefreshToken = (): string => randomBytes(32).toString('base64url')
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
 function pair(deps: GatewayDeps, user: User, refreshToken: string): TokenPair {
-  return { accessToken: deps.auth.tokens.issue(user), refreshToken, tokenType: 'Bearer', expiresIn: deps.config.ACCESS_TOKEN_SECONDS }
+  return {
+    accessToken: deps.auth.tokens.issue(user),
+    refreshToken,
+    tokenType: 'Bearer',
+    expiresIn: deps.config.ACCESS_TOKEN_SECONDS,
+  }
 }

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { makeAuth } from '../../api/auth/auth.ts'
 import { makeApp } from '../../api/http/app.ts'
-import { type GatewayDeps, gatewayOptions } from '../../api/http/gateway-deps.ts'
+import { gatewayOptions } from '../../api/gateway-config.ts'
+import type { GatewayDeps } from '../../api/http/gateway-deps.ts'
 import type { Route } from '../../api/http/route.ts'
 import { allRoutes } from '../../api/http/routes.ts'
 import { readConfig } from '../../core/config.ts'
@@ -30,7 +31,11 @@ export interface TestGateway {
   aUser(role: Role, tenant?: string): Promise<User>
   /** An access token of a new user. */
   tokenOf(role: Role, tenant?: string): Promise<string>
-  call(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer>
+  call(
+    method: string,
+    path: string,
+    options?: { token?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer>
   /** What SIGTERM does first. */
   beginStop(): void
 }
@@ -38,7 +43,10 @@ export interface TestGateway {
 export const testSecret = 'test secret of more than thirty-two bytes'
 
 /** The gateway's app on real stores and a free port; it closes itself after the test. */
-export async function openTestGateway(settings: Record<string, string> = {}, options: { nowMs?: () => number; redisUrl?: string } = {}): Promise<TestGateway> {
+export async function openTestGateway(
+  settings: Record<string, string> = {},
+  options: { nowMs?: () => number; redisUrl?: string } = {},
+): Promise<TestGateway> {
   const { deps, databaseUrl, redisUrl } = await openTestQueue({}, options)
   const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
   const watch = makeJobWatch(deps)
@@ -49,7 +57,11 @@ export async function openTestGateway(settings: Record<string, string> = {}, opt
     watch,
     fleet: makeFleetView(deps),
     config,
-    pingPostgres: () => deps.users.isEmpty().then(() => true, () => false),
+    pingPostgres: () =>
+      deps.users.isEmpty().then(
+        () => true,
+        () => false,
+      ),
     isStopping: () => isStopping,
   }
   const server = createServer(makeApp(gateway)).listen(0, '127.0.0.1')
@@ -65,7 +77,13 @@ export async function openTestGateway(settings: Record<string, string> = {}, opt
 
   async function aUser(role: Role, tenant = 'default'): Promise<User> {
     const id = deps.newId()
-    const user = await deps.users.insert({ id, username: `${role}-${id}`, passwordHash: 'none', role, tenant })
+    const user = await deps.users.insert({
+      id,
+      username: `${role}-${id}`,
+      passwordHash: 'none',
+      role,
+      tenant,
+    })
     if (!user) throw new Error('The user was not made.')
     return user
   }
@@ -82,12 +100,23 @@ export async function openTestGateway(settings: Record<string, string> = {}, opt
     async call(method, path, { token, body, headers } = {}) {
       const response = await fetch(url + path, {
         method,
-        headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...(token !== undefined && { Authorization: `Bearer ${token}` }), ...headers },
+        headers: {
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+          ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+          ...headers,
+        },
         redirect: 'manual',
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
       const text = await response.text()
-      return { status: response.status, headers: response.headers, body: text && /json/.test(response.headers.get('Content-Type') ?? '') ? (JSON.parse(text) as unknown) : text }
+      return {
+        status: response.status,
+        headers: response.headers,
+        body:
+          text && /json/.test(response.headers.get('Content-Type') ?? '')
+            ? (JSON.parse(text) as unknown)
+            : text,
+      }
     },
     beginStop() {
       isStopping = true
