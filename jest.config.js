@@ -8,7 +8,11 @@ export default {
     '/(?!global-|reporter|leak-checking)[^/]+\\.ts$': [
       '@swc/jest',
       {
-        jsc: { parser: { syntax: 'typescript' }, experimental: { keepImportAttributes: true }, target: 'es2023' },
+        jsc: {
+          parser: { syntax: 'typescript' },
+          experimental: { keepImportAttributes: true },
+          target: 'es2023',
+        },
         module: { type: 'es6' },
         sourceMaps: 'inline',
       },

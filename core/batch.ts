@@ -39,7 +39,7 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
   const { write, maxItems = 500, maxInFlight = 1, maxWaiting = 10_000, isItemFault = () => false } = options
   let waiting: Waiting<In, Out>[] = []
   let inFlight = 0
-  let idleWaiters: (() => void)[] = []
+  const idleWaiters: (() => void)[] = []
 
   function pump(): void {
     while (inFlight < maxInFlight && waiting.length > 0) {
@@ -59,7 +59,10 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
   async function settle(round: Waiting<In, Out>[]): Promise<void> {
     try {
       const results = await write(round.map(({ item }) => item))
-      if (results.length !== round.length) throw new Error(`A batched write of ${String(round.length)} items gave ${String(results.length)} results.`)
+      if (results.length !== round.length)
+        throw new Error(
+          `A batched write of ${String(round.length)} items gave ${String(results.length)} results.`,
+        )
       round.forEach((one, i) => {
         one.resolve(results[i] as Out)
       })

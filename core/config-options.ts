@@ -26,7 +26,9 @@ const jsonText = (value: unknown): unknown => {
   }
 }
 
-const tierName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and dashes, at most 32')
+const tierName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and dashes, at most 32')
 const tierTable = z
   .array(
     z.strictObject({
@@ -39,7 +41,12 @@ const tierTable = z
   .min(1)
   .refine((tiers) => new Set(tiers.map((tier) => tier.name)).size === tiers.length, 'names must differ')
 
-const secretKey = z.string().refine((text) => Buffer.byteLength(text) >= 32, 'must be at least 32 bytes; make one with `openssl rand -base64 48`')
+const secretKey = z
+  .string()
+  .refine(
+    (text) => Buffer.byteLength(text) >= 32,
+    'must be at least 32 bytes; make one with `openssl rand -base64 48`',
+  )
 
 export const options = {
   LOG_LEVEL: z
@@ -48,13 +55,19 @@ export const options = {
     .pipe(z.enum(['error', 'warn', 'info', 'debug']))
     .default('info')
     .describe('The least severe lines that are logged: error, warn, info or debug, in any case.'),
-  LOG_FORMAT: z.enum(['json', 'console']).default('json').describe('One JSON object a line, or a readable line for people.'),
+  LOG_FORMAT: z
+    .enum(['json', 'console'])
+    .default('json')
+    .describe('One JSON object a line, or a readable line for people.'),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
     .describe('Where Postgres is, with user and password.')
     .meta({ secret: true }),
-  DATABASE_POOL_SIZE: integer(2, 200).default(10).describe('Most connections of a process to Postgres.').meta({ unit: 'connections' }),
+  DATABASE_POOL_SIZE: integer(2, 200)
+    .default(10)
+    .describe('Most connections of a process to Postgres.')
+    .meta({ unit: 'connections' }),
   STATEMENT_TIMEOUT_MS: integer(100)
     .default(10_000)
     .describe('A statement that takes longer is given up, and its caller told that Postgres is unavailable.')
@@ -62,25 +75,41 @@ export const options = {
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
-    .describe('Where the queue Redis is, with its password. It must not evict (`maxmemory-policy noeviction`) and should append (`appendonly yes`).')
+    .describe(
+      'Where the queue Redis is, with its password. It must not evict (`maxmemory-policy noeviction`) and should append (`appendonly yes`).',
+    )
     .meta({ secret: true }),
 
   PORT: port.default(8080).describe('Where the gateway listens; 0 takes a free port.'),
-  HOST: z.string().default('127.0.0.1').describe('The address that the gateway listens on; 0.0.0.0 for all, behind a load balancer.'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('The address that the gateway listens on; 0.0.0.0 for all, behind a load balancer.'),
   TRUST_PROXY_HOPS: integer(0, 10)
     .default(0)
-    .describe('How many proxies stand before the gateway; as many entries of X-Forwarded-For are believed, and no more.')
+    .describe(
+      'How many proxies stand before the gateway; as many entries of X-Forwarded-For are believed, and no more.',
+    )
     .meta({ unit: 'hops' }),
-  AUTH_JWT_SECRET: secretKey.describe('Signs access tokens (HS256). At least 32 bytes.').meta({ secret: true }),
+  AUTH_JWT_SECRET: secretKey
+    .describe('Signs access tokens (HS256). At least 32 bytes.')
+    .meta({ secret: true }),
   AUTH_JWT_PREVIOUS_SECRETS: list
     .pipe(z.array(secretKey))
     .default([])
-    .describe('Earlier values of AUTH_JWT_SECRET, comma-separated: tokens signed with them stay valid until they expire.')
+    .describe(
+      'Earlier values of AUTH_JWT_SECRET, comma-separated: tokens signed with them stay valid until they expire.',
+    )
     .meta({ secret: true }),
-  ACCESS_TOKEN_SECONDS: integer(60, 86_400).default(3600).describe('How long an access token is valid.').meta({ unit: 's' }),
+  ACCESS_TOKEN_SECONDS: integer(60, 86_400)
+    .default(3600)
+    .describe('How long an access token is valid.')
+    .meta({ unit: 's' }),
   REFRESH_TOKEN_SECONDS: integer(60)
     .default(86_400)
-    .describe('How long a login may be refreshed, counted from the login: after it the password is asked again.')
+    .describe(
+      'How long a login may be refreshed, counted from the login: after it the password is asked again.',
+    )
     .meta({ unit: 's' }),
   ADMIN_PASSWORD: z
     .string()
@@ -88,20 +117,44 @@ export const options = {
     .optional()
     .describe('When there is no user yet, the gateway makes `admin` with this password at its start.')
     .meta({ secret: true }),
-  RATE_LIMIT_REQUESTS_PER_MINUTE: integer(0).default(60_000).describe('Requests a minute per user (per network without a token); 0 for no limit.'),
-  RATE_LIMIT_JOBS_PER_MINUTE: integer(0).default(600_000).describe('Jobs a minute per user, a batch counting each of its jobs; 0 for no limit.'),
-  RATE_LIMIT_LOGINS_PER_ACCOUNT: integer(0).default(10).describe('Logins a minute per user name, right or wrong; 0 for no limit.'),
-  RATE_LIMIT_LOGINS_PER_NETWORK: integer(0).default(30).describe('Logins a minute per IPv4 address or IPv6 /56; 0 for no limit.'),
+  RATE_LIMIT_REQUESTS_PER_MINUTE: integer(0)
+    .default(60_000)
+    .describe('Requests a minute per user (per network without a token); 0 for no limit.'),
+  RATE_LIMIT_JOBS_PER_MINUTE: integer(0)
+    .default(600_000)
+    .describe('Jobs a minute per user, a batch counting each of its jobs; 0 for no limit.'),
+  RATE_LIMIT_LOGINS_PER_ACCOUNT: integer(0)
+    .default(10)
+    .describe('Logins a minute per user name, right or wrong; 0 for no limit.'),
+  RATE_LIMIT_LOGINS_PER_NETWORK: integer(0)
+    .default(30)
+    .describe('Logins a minute per IPv4 address or IPv6 /56; 0 for no limit.'),
   METRICS_NETWORKS: list
     .default(['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'])
     .describe('Networks that may read /metrics, comma-separated, as address/prefix.'),
-  BODY_LIMIT_BYTES: integer(1024).default(1_048_576).describe('Largest body of a request, and largest line of an NDJSON batch.').meta({ unit: 'bytes' }),
-  BATCH_LIMIT_BYTES: integer(1024).default(67_108_864).describe('Largest body of a batch.').meta({ unit: 'bytes' }),
-  BATCH_LIMIT_JOBS: integer(1, 100_000).default(10_000).describe('Most jobs in a batch.').meta({ unit: 'jobs' }),
-  CLUSTER_SIZE: integer(0).default(0).describe('Worker nodes expected; with fewer live ones /ready says degraded. 0 expects none in particular.').meta({ unit: 'nodes' }),
+  BODY_LIMIT_BYTES: integer(1024)
+    .default(1_048_576)
+    .describe('Largest body of a request, and largest line of an NDJSON batch.')
+    .meta({ unit: 'bytes' }),
+  BATCH_LIMIT_BYTES: integer(1024)
+    .default(67_108_864)
+    .describe('Largest body of a batch.')
+    .meta({ unit: 'bytes' }),
+  BATCH_LIMIT_JOBS: integer(1, 100_000)
+    .default(10_000)
+    .describe('Most jobs in a batch.')
+    .meta({ unit: 'jobs' }),
+  CLUSTER_SIZE: integer(0)
+    .default(0)
+    .describe(
+      'Worker nodes expected; with fewer live ones /ready says degraded. 0 expects none in particular.',
+    )
+    .meta({ unit: 'nodes' }),
   SHUTDOWN_DELAY_MS: integer(0)
     .default(0)
-    .describe('How long the gateway goes on serving after SIGTERM while /health says 503, so that a load balancer sees it; 15000 behind one.')
+    .describe(
+      'How long the gateway goes on serving after SIGTERM while /health says 503, so that a load balancer sees it; 15000 behind one.',
+    )
     .meta({ unit: 'ms' }),
 
   TIERS: z
@@ -111,46 +164,106 @@ export const options = {
       { name: 'medium', cpu: 4, memoryMb: 8192, gpu: 1 },
       { name: 'heavy', cpu: 8, memoryMb: 16_384, gpu: 2 },
     ])
-    .describe('The node tiers from the smallest to the largest: a list of {name, cpu, memoryMb, gpu}; JSON in an environment variable.'),
+    .describe(
+      'The node tiers from the smallest to the largest: a list of {name, cpu, memoryMb, gpu}; JSON in an environment variable.',
+    ),
   DISPATCH_WINDOW: integer(1, 100_000)
     .default(1000)
     .describe('Most jobs per tier that stand in Redis ready to run; the others wait in Postgres.')
     .meta({ unit: 'jobs' }),
-  LEASE_SECONDS: integer(1, 600).default(10).describe('How long a node counts as alive after it last renewed its lease; it renews every third of it.').meta({ unit: 's' }),
-  LEASE_GRACE_MS: integer(0).default(1000).describe('How long after its lease ran out a node is given up and its jobs go back.').meta({ unit: 'ms' }),
-  CRASH_LIMIT: integer(1).default(3).describe('A job whose node died under it this often fails for good, with WORKER_LOST.').meta({ unit: 'crashes' }),
-  HAND_BACK_LIMIT: integer(1).default(20).describe('A job handed back by stopping nodes this often fails, with HANDED_BACK_TOO_OFTEN.').meta({ unit: 'times' }),
-  RETENTION_DAYS: integer(1).default(30).describe('How long ended jobs are kept, with their events and attempts.').meta({ unit: 'days' }),
+  LEASE_SECONDS: integer(1, 600)
+    .default(10)
+    .describe('How long a node counts as alive after it last renewed its lease; it renews every third of it.')
+    .meta({ unit: 's' }),
+  LEASE_GRACE_MS: integer(0)
+    .default(1000)
+    .describe('How long after its lease ran out a node is given up and its jobs go back.')
+    .meta({ unit: 'ms' }),
+  CRASH_LIMIT: integer(1)
+    .default(3)
+    .describe('A job whose node died under it this often fails for good, with WORKER_LOST.')
+    .meta({ unit: 'crashes' }),
+  HAND_BACK_LIMIT: integer(1)
+    .default(20)
+    .describe('A job handed back by stopping nodes this often fails, with HANDED_BACK_TOO_OFTEN.')
+    .meta({ unit: 'times' }),
+  RETENTION_DAYS: integer(1)
+    .default(30)
+    .describe('How long ended jobs are kept, with their events and attempts.')
+    .meta({ unit: 'days' }),
 
   TIER: list
     .transform((tiers) => tiers.map((tier) => (tier === 'large' ? 'heavy' : tier)))
     .default(['small'])
     .describe('The tiers whose jobs a worker runs, comma-separated; `large` is another name of heavy.'),
-  CONCURRENCY: integer(1, 10_000).default(10).describe('Jobs that a worker runs at once.').meta({ unit: 'jobs' }),
+  CONCURRENCY: integer(1, 10_000)
+    .default(10)
+    .describe('Jobs that a worker runs at once.')
+    .meta({ unit: 'jobs' }),
   NODE_ID: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
     .optional()
     .describe('The name of a worker node; by default its host name and a random part.'),
-  NODE_CPUS: z.coerce.number().positive().optional().describe('CPUs that the node offers; by default what the machine has.').meta({ unit: 'cpus' }),
-  NODE_MEMORY_MB: integer(1).optional().describe('Memory that the node offers; by default what the machine has.').meta({ unit: 'MiB' }),
+  NODE_CPUS: z.coerce
+    .number()
+    .positive()
+    .optional()
+    .describe('CPUs that the node offers; by default what the machine has.')
+    .meta({ unit: 'cpus' }),
+  NODE_MEMORY_MB: integer(1)
+    .optional()
+    .describe('Memory that the node offers; by default what the machine has.')
+    .meta({ unit: 'MiB' }),
   NODE_GPUS: integer(0, 1024)
     .optional()
-    .describe('GPUs that the node offers; by default those that nvidia-smi lists. More than there are makes virtual ones, to try the tiers without GPUs.')
+    .describe(
+      'GPUs that the node offers; by default those that nvidia-smi lists. More than there are makes virtual ones, to try the tiers without GPUs.',
+    )
     .meta({ unit: 'gpus' }),
-  TASK_COMMAND_ALLOW: list.default([]).describe('Programs that `command` jobs may start, comma-separated, by name or absolute path; none by default.'),
-  RESULT_LIMIT_BYTES: integer(1024).default(1_048_576).describe("Largest result of a job, as JSON; a larger one fails the attempt.").meta({ unit: 'bytes' }),
-  COMMAND_OUTPUT_BYTES: integer(1024, 16_777_216).default(65_536).describe('How much of the end of stdout and of stderr a command keeps.').meta({ unit: 'bytes' }),
-  KILL_GRACE_MS: integer(0).default(5000).describe('Time between SIGTERM and SIGKILL for a job that timed out or was cancelled.').meta({ unit: 'ms' }),
+  TASK_COMMAND_ALLOW: list
+    .default([])
+    .describe(
+      'Programs that `command` jobs may start, comma-separated, by name or absolute path; none by default.',
+    ),
+  RESULT_LIMIT_BYTES: integer(1024)
+    .default(1_048_576)
+    .describe('Largest result of a job, as JSON; a larger one fails the attempt.')
+    .meta({ unit: 'bytes' }),
+  COMMAND_OUTPUT_BYTES: integer(1024, 16_777_216)
+    .default(65_536)
+    .describe('How much of the end of stdout and of stderr a command keeps.')
+    .meta({ unit: 'bytes' }),
+  KILL_GRACE_MS: integer(0)
+    .default(5000)
+    .describe('Time between SIGTERM and SIGKILL for a job that timed out or was cancelled.')
+    .meta({ unit: 'ms' }),
   DRAIN_DEADLINE_MS: integer(0)
     .default(25_000)
-    .describe("How long running jobs may go on after SIGTERM before they are handed back; keep it below the orchestrator's kill delay.")
+    .describe(
+      "How long running jobs may go on after SIGTERM before they are handed back; keep it below the orchestrator's kill delay.",
+    )
     .meta({ unit: 'ms' }),
   METRICS_PORT: port.default(0).describe('Where ops and workers serve /metrics and /health; 0 for nowhere.'),
 
-  NOODLE_HOME: z.string().default('.noodle').describe('Where the embedded default keeps its data, credentials and logs.'),
-  NOODLE_ENV: z.string().optional().describe('Name of the environment: config/<name>.yaml gives options their values.'),
+  NOODLE_HOME: z
+    .string()
+    .default('.noodle')
+    .describe('Where the embedded default keeps its data, credentials and logs.'),
+  NOODLE_ENV: z
+    .string()
+    .optional()
+    .describe('Name of the environment: config/<name>.yaml gives options their values.'),
   NOODLE_CONFIG_DIR: z.string().default('config').describe('The folder with the files per environment.'),
-  NOODLE_URL: z.url().optional().describe('The gateway that the command line talks to; by default the one that `npm start` started.'),
-  NOODLE_TOKEN: z.string().optional().describe('The access token that the command line sends; by default it logs in with the credentials file.').meta({ secret: true }),
+  NOODLE_URL: z
+    .url()
+    .optional()
+    .describe('The gateway that the command line talks to; by default the one that `npm start` started.'),
+  NOODLE_TOKEN: z
+    .string()
+    .optional()
+    .describe(
+      'The access token that the command line sends; by default it logs in with the credentials file.',
+    )
+    .meta({ secret: true }),
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { options } from './config-options.ts'
 import { didYouMean } from './did-you-mean.ts'
 
@@ -26,7 +26,10 @@ export class ConfigError extends Error {
  * for secrets). An empty variable counts as not set.
  * @throws ConfigError naming every option that is wrong
  */
-export function readConfig<K extends OptionName>(names: readonly K[], env: NodeJS.ProcessEnv = process.env): Pick<Config, K> {
+export function readConfig<K extends OptionName>(
+  names: readonly K[],
+  env: NodeJS.ProcessEnv = process.env,
+): Pick<Config, K> {
   const problems: string[] = []
   const file = readEnvironmentFile(env, problems)
   const values: Record<string, unknown> = {}
@@ -34,7 +37,12 @@ export function readConfig<K extends OptionName>(names: readonly K[], env: NodeJ
     const raw = rawValue(name, env, file, problems)
     const parsed = options[name].safeParse(raw)
     if (parsed.success) values[name] = parsed.data
-    else problems.push(...parsed.error.issues.map((issue) => raw === undefined ? missing(name) : describeIssue(name, issue)))
+    else
+      problems.push(
+        ...parsed.error.issues.map((issue) =>
+          raw === undefined ? missing(name) : describeIssue(name, issue),
+        ),
+      )
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return values as Pick<Config, K>
@@ -49,13 +57,20 @@ export function sourceOf(name: OptionName, env: NodeJS.ProcessEnv = process.env)
   return readEnvironmentFile(env, [])[name] === undefined ? 'default' : 'file'
 }
 
-function rawValue(name: OptionName, env: NodeJS.ProcessEnv, file: Record<string, unknown>, problems: string[]): unknown {
+function rawValue(
+  name: OptionName,
+  env: NodeJS.ProcessEnv,
+  file: Record<string, unknown>,
+  problems: string[],
+): unknown {
   const path = env[`${name}_FILE`]
   if (path) {
     try {
       return readFileSync(path, 'utf8').trim()
     } catch (error) {
-      problems.push(`${name}_FILE names ${path}, which can't be read: ${error instanceof Error ? error.message : String(error)}`)
+      problems.push(
+        `${name}_FILE names ${path}, which can't be read: ${error instanceof Error ? error.message : String(error)}`,
+      )
       return undefined
     }
   }
@@ -67,7 +82,9 @@ function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record
   if (!environment) return {}
   const path = join(env['NOODLE_CONFIG_DIR'] || 'config', `${environment}.yaml`)
   if (!existsSync(path)) {
-    problems.push(`NOODLE_ENV is ${environment}, but there is no ${path}; write it, or leave NOODLE_ENV unset.`)
+    problems.push(
+      `NOODLE_ENV is ${environment}, but there is no ${path}; write it, or leave NOODLE_ENV unset.`,
+    )
     return {}
   }
   const content: unknown = parseYaml(readFileSync(path, 'utf8')) ?? {}
@@ -76,7 +93,10 @@ function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record
     return {}
   }
   for (const name of Object.keys(content ?? {})) {
-    if (!isOptionName(name)) problems.push(`${path}: there is no option ${name}${didYouMean(name.toUpperCase(), Object.keys(options))}`)
+    if (!isOptionName(name))
+      problems.push(
+        `${path}: there is no option ${name}${didYouMean(name.toUpperCase(), Object.keys(options))}`,
+      )
   }
   return content as Record<string, unknown>
 }
@@ -86,7 +106,8 @@ function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
   return `${where}: ${issue.message}.`
 }
 
-const missing = (name: OptionName): string => `${name} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim()
+const missing = (name: OptionName): string =>
+  `${name} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim()
 
 /** As readConfig, for a `main.ts`: a wrong configuration ends the process with the message that names what is wrong, and nothing else. */
 export function readConfigOrExit<K extends OptionName>(names: readonly K[]): Pick<Config, K> {

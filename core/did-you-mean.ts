@@ -1,6 +1,8 @@
 /** `; did you mean X?` for a name that is nearly one of the candidates, else nothing. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
-  const [nearest] = candidates.map((candidate) => ({ candidate, distance: editDistance(name, candidate) })).sort((a, b) => a.distance - b.distance)
+  const [nearest] = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance)
   const isNear = nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(name.length / 3))
   return isNear ? `; did you mean ${nearest.candidate}?` : ''
 }

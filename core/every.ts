@@ -11,7 +11,11 @@ export interface Loop extends Component {
  * The one way to do something again and again. A tick never overlaps itself; one that throws is logged and the loop goes on.
  * A tick may answer with the ms after which it wants to run again, when that is sooner than `everyMs`; 0 for at once.
  */
-export function every(everyMs: number, tick: (signal: AbortSignal) => Promise<number | void>, options: { name: string; log: Logger }): Loop {
+export function every(
+  everyMs: number,
+  tick: (signal: AbortSignal) => Promise<number | void>,
+  options: { name: string; log: Logger },
+): Loop {
   const { name, log } = options
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -43,7 +47,12 @@ export function every(everyMs: number, tick: (signal: AbortSignal) => Promise<nu
       return Math.max(0, Math.min(everyMs, wantedMs ?? everyMs))
     } catch (error) {
       // A store that is away for an hour is one line at its start and one at its end, not 3,600.
-      if (failures++ === 0) log.warn('background duty failed, it will be tried again', { duty: name, error, tickMs: performance.now() - startedMs })
+      if (failures++ === 0)
+        log.warn('background duty failed, it will be tried again', {
+          duty: name,
+          error,
+          tickMs: performance.now() - startedMs,
+        })
       return Math.min(everyMs, 1000)
     }
   }

@@ -39,7 +39,11 @@ export async function stopAll(components: readonly Component[], log: Logger): Pr
  * stops them in reverse and exits: 0 when asked to stop, 1 when it could not start, broke, or did not stop within the deadline.
  * A second signal exits at once.
  */
-export async function runProcess(options: { log: Logger; components: readonly Component[]; stopDeadlineMs: number }): Promise<void> {
+export async function runProcess(options: {
+  log: Logger
+  components: readonly Component[]
+  stopDeadlineMs: number
+}): Promise<void> {
   const { log, components, stopDeadlineMs } = options
   let stopping: string | undefined
   let started: Promise<void> = Promise.resolve()

@@ -31,11 +31,22 @@ export function makeLogger(options: { level: string; format: 'json' | 'console';
 }
 
 /** For tests and tools that want silence. */
-export const silentLogger: Logger = { error() {}, warn() {}, info() {}, debug() {}, child: () => silentLogger }
+export const silentLogger: Logger = {
+  error() {},
+  warn() {},
+  info() {},
+  debug() {},
+  child: () => silentLogger,
+}
 
 /** A copy without secrets: values of telling names are replaced, errors become plain objects, passwords in URLs vanish. */
 export function redact(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, secretName.test(name) ? '[redacted]' : clean(value, 0)]))
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      secretName.test(name) ? '[redacted]' : clean(value, 0),
+    ]),
+  )
 }
 
 function clean(value: unknown, depth: number): unknown {
@@ -49,7 +60,10 @@ function clean(value: unknown, depth: number): unknown {
   if (depth > 5) return '[deep]'
   if (Array.isArray(value)) return value.map((item) => clean(item, depth + 1))
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, secretName.test(name) ? '[redacted]' : clean(inner, depth + 1)]),
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      secretName.test(name) ? '[redacted]' : clean(inner, depth + 1),
+    ]),
   )
 }
 
@@ -57,7 +71,8 @@ function readable(info: winston.Logform.TransformableInfo): string {
   const { timestamp, level, message, ...fields } = info
   const time = String(timestamp).slice(11, 23)
   const error = fields['error']
-  const stack = typeof error === 'object' && error !== null && 'stack' in error ? `\n${String(error.stack)}` : ''
+  const stack =
+    typeof error === 'object' && error !== null && 'stack' in error ? `\n${String(error.stack)}` : ''
   const rest = Object.entries(fields)
     .filter(([name]) => name !== 'error' || !stack)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
@@ -67,6 +82,5 @@ function readable(info: winston.Logform.TransformableInfo): string {
 }
 
 function escapeControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- finding control characters is the purpose
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

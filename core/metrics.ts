@@ -3,7 +3,9 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 /** Every metric of the platform. Base units, bounded labels, never an id. */
 export type Metrics = ReturnType<typeof makeMetrics>
 
-const durationSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600]
+const durationSeconds = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600,
+]
 
 /** One registry a process; a scraper reads each process by itself. */
 export function makeMetrics() {
@@ -51,16 +53,33 @@ export function makeMetrics() {
       buckets: durationSeconds,
       registers,
     }),
-    jobsRunning: new Gauge({ name: 'noodle_jobs_running', help: 'Jobs that run on this node now.', labelNames: ['tier'], registers }),
+    jobsRunning: new Gauge({
+      name: 'noodle_jobs_running',
+      help: 'Jobs that run on this node now.',
+      labelNames: ['tier'],
+      registers,
+    }),
     claimsRefused: new Counter({
       name: 'noodle_claims_refused_total',
       help: 'Deliveries that turned out to be out of date when this node claimed them.',
       labelNames: ['tier'],
       registers,
     }),
-    jobsReaped: new Counter({ name: 'noodle_jobs_reaped_total', help: 'Jobs taken back from nodes whose lease ran out (T7).', registers }),
-    jobsExpired: new Counter({ name: 'noodle_jobs_expired_total', help: 'Jobs not started by their expiresAt (T10).', registers }),
-    jobsPruned: new Counter({ name: 'noodle_jobs_pruned_total', help: 'Ended jobs removed after the retention time.', registers }),
+    jobsReaped: new Counter({
+      name: 'noodle_jobs_reaped_total',
+      help: 'Jobs taken back from nodes whose lease ran out (T7).',
+      registers,
+    }),
+    jobsExpired: new Counter({
+      name: 'noodle_jobs_expired_total',
+      help: 'Jobs not started by their expiresAt (T10).',
+      registers,
+    }),
+    jobsPruned: new Counter({
+      name: 'noodle_jobs_pruned_total',
+      help: 'Ended jobs removed after the retention time.',
+      registers,
+    }),
     tierJobs: new Gauge({
       name: 'noodle_tier_jobs',
       help: 'Live jobs of a tier by state, as last counted by ops.',

@@ -51,7 +51,10 @@ const redisDeadlineMs = 3000
  * Connects to both stores and builds what use-cases take. `name` is the kind of process, as the stores' session lists show it.
  * The node leases go over connections of their own, so that a busy pool can't make a node lose its lease.
  */
-export async function openQueue(config: QueueConfig, options: { name: string; log: Logger; metrics: Metrics }): Promise<OpenQueue> {
+export async function openQueue(
+  config: QueueConfig,
+  options: { name: string; log: Logger; metrics: Metrics },
+): Promise<OpenQueue> {
   const { name, log, metrics } = options
   const openPool = (poolSize: number, statementTimeoutMs: number) =>
     openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs, name, log })
@@ -79,10 +82,22 @@ export async function openQueue(config: QueueConfig, options: { name: string; lo
     deliveries,
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),
-    acceptBatch: makeBatch<NewJob, Accepted>({ write: (items) => jobs.accept(items), maxInFlight: 2, isItemFault: isRowFault }),
-    claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({ write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)) }),
+    acceptBatch: makeBatch<NewJob, Accepted>({
+      write: (items) => jobs.accept(items),
+      maxInFlight: 2,
+      isItemFault: isRowFault,
+    }),
+    claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({
+      write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)),
+    }),
     finishBatch: makeBatch<{ bootId: string; finish: Finish }, JobState | null>({
-      write: (items) => perBoot(items, (bootId, own) => jobs.finish(bootId, own.map(({ finish }) => finish))),
+      write: (items) =>
+        perBoot(items, (bootId, own) =>
+          jobs.finish(
+            bootId,
+            own.map(({ finish }) => finish),
+          ),
+        ),
       isItemFault: isRowFault,
     }),
     tiers: config.TIERS,
@@ -100,7 +115,14 @@ export async function openQueue(config: QueueConfig, options: { name: string; lo
   }
 
   async function claim(bootId: string, items: readonly { id: string }[]): Promise<(ClaimedJob | null)[]> {
-    const claimed = new Map((await jobs.claim(bootId, items.map(({ id }) => id))).map((job) => [job.id, job]))
+    const claimed = new Map(
+      (
+        await jobs.claim(
+          bootId,
+          items.map(({ id }) => id),
+        )
+      ).map((job) => [job.id, job]),
+    )
     return items.map(({ id }) => {
       const job = claimed.get(id) ?? null
       claimed.delete(id) // a delivery that came twice in one round starts one run
@@ -126,7 +148,10 @@ export async function openQueue(config: QueueConfig, options: { name: string; lo
 }
 
 /** A process has one boot nearly always; a round may see two while it registers anew. */
-async function perBoot<In extends { bootId: string }, Out>(items: In[], write: (bootId: string, own: In[]) => Promise<Out[]>): Promise<Out[]> {
+async function perBoot<In extends { bootId: string }, Out>(
+  items: In[],
+  write: (bootId: string, own: In[]) => Promise<Out[]>,
+): Promise<Out[]> {
   const results = new Map<In, Out>()
   for (const bootId of new Set(items.map((item) => item.bootId))) {
     const own = items.filter((item) => item.bootId === bootId)

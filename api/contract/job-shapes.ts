@@ -14,11 +14,19 @@ const instant = z.iso
 
 export const taskName = z
   .string()
-  .regex(/^[A-Za-z][A-Za-z0-9._-]{0,127}$/, 'must begin with a letter, then letters, digits, dots, dashes or underscores, at most 128')
+  .regex(
+    /^[A-Za-z][A-Za-z0-9._-]{0,127}$/,
+    'must begin with a letter, then letters, digits, dots, dashes or underscores, at most 128',
+  )
 
 const labels = z
   .record(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'must be 1 to 63 letters, digits, dots, dashes, slashes or underscores'),
+    z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
+        'must be 1 to 63 letters, digits, dots, dashes, slashes or underscores',
+      ),
     z.string().max(255, 'must be at most 255 characters').refine(noNul, 'must not hold a NUL character'),
   )
   .refine((record) => Object.keys(record).length <= 32, 'must be at most 32 labels')
@@ -26,7 +34,12 @@ const labels = z
 const jobFields = {
   task: taskName.describe('What to run; GET /v1/tasks lists what nodes offer.'),
   payload: z.unknown().optional().describe("The task's input, any JSON; checked against the task's schema."),
-  requirement: z.enum(requirements).optional().describe('light runs on the tier small, medium on medium, heavy on heavy. Without it and resources: light.'),
+  requirement: z
+    .enum(requirements)
+    .optional()
+    .describe(
+      'light runs on the tier small, medium on medium, heavy on heavy. Without it and resources: light.',
+    ),
   resources: z
     .strictObject({
       cpu: z.number().positive().max(4096).optional().describe('Cores.'),
@@ -35,16 +48,37 @@ const jobFields = {
     })
     .optional()
     .describe('The job goes to the smallest tier that has them.'),
-  priority: z.number().int().min(0, 'must be 0 to 9').max(9, 'must be 0 to 9').default(5).describe('9 runs first.'),
+  priority: z
+    .number()
+    .int()
+    .min(0, 'must be 0 to 9')
+    .max(9, 'must be 0 to 9')
+    .default(5)
+    .describe('9 runs first.'),
   runAt: instant.optional().describe('Not before this time.'),
-  delayMs: z.number().int().min(0).max(366 * day).optional().describe('Not before so many ms from now. Not together with runAt.'),
-  timeoutMs: z.number().int().min(1).max(7 * day).default(3_600_000).describe('How long an attempt may run, in ms.'),
+  delayMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(366 * day)
+    .optional()
+    .describe('Not before so many ms from now. Not together with runAt.'),
+  timeoutMs: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * day)
+    .default(3_600_000)
+    .describe('How long an attempt may run, in ms.'),
   expiresAt: instant.optional().describe('If it has not started by then, it expires.'),
   retry: z
     .strictObject({
       maxAttempts: z.number().int().min(1).max(100).default(3),
       backoffMs: z.number().int().min(0).max(maxBackoffMs).default(1000),
-      strategy: z.enum(['fixed', 'exponential']).default('exponential').describe('exponential has full jitter and a ceiling of 10 minutes.'),
+      strategy: z
+        .enum(['fixed', 'exponential'])
+        .default('exponential')
+        .describe('exponential has full jitter and a ceiling of 10 minutes.'),
     })
     .default({ maxAttempts: 3, backoffMs: 1000, strategy: 'exponential' }),
   labels: labels.default({}),
@@ -53,11 +87,20 @@ const jobFields = {
 /** Fields of the contract that this version refuses, with a word of their own. */
 export const fieldsNotYet = ['concurrencyKey', 'cache'] as const
 
-const hasOneTime = (job: { runAt?: Date | undefined; delayMs?: number | undefined }): boolean => job.runAt === undefined || job.delayMs === undefined
-const expiresAfterStart = (job: { runAt?: Date | undefined; expiresAt?: Date | undefined }): boolean => !job.runAt || !job.expiresAt || job.expiresAt > job.runAt
-const times = { oneTime: { path: ['delayMs'], message: 'must not stand beside runAt' }, expiry: { path: ['expiresAt'], message: 'must be after runAt' } }
+const hasOneTime = (job: { runAt?: Date | undefined; delayMs?: number | undefined }): boolean =>
+  job.runAt === undefined || job.delayMs === undefined
+const expiresAfterStart = (job: { runAt?: Date | undefined; expiresAt?: Date | undefined }): boolean =>
+  !job.runAt || !job.expiresAt || job.expiresAt > job.runAt
+const times = {
+  oneTime: { path: ['delayMs'], message: 'must not stand beside runAt' },
+  expiry: { path: ['expiresAt'], message: 'must be after runAt' },
+}
 
-export const submitBody = z.strictObject(jobFields).refine(hasOneTime, times.oneTime).refine(expiresAfterStart, times.expiry).meta({ id: 'JobSubmission' })
+export const submitBody = z
+  .strictObject(jobFields)
+  .refine(hasOneTime, times.oneTime)
+  .refine(expiresAfterStart, times.expiry)
+  .meta({ id: 'JobSubmission' })
 
 export const idempotencyKey = z
   .string()
@@ -66,7 +109,12 @@ export const idempotencyKey = z
   .regex(/^[\x20-\x7e]+$/, 'must be printable ASCII')
 
 export const batchItem = z
-  .strictObject({ ...jobFields, idempotencyKey: idempotencyKey.optional().describe('As the header Idempotency-Key, for this job of the batch.') })
+  .strictObject({
+    ...jobFields,
+    idempotencyKey: idempotencyKey
+      .optional()
+      .describe('As the header Idempotency-Key, for this job of the batch.'),
+  })
   .refine(hasOneTime, times.oneTime)
   .refine(expiresAfterStart, times.expiry)
   .meta({ id: 'BatchItem' })
@@ -95,7 +143,9 @@ export const jobView = z
     progress: z.number().nullable().describe('0 to 100, where the task tells.'),
     result: z.unknown(),
     error: z.object({ code: z.string(), message: z.string(), attempt: z.number().optional() }).nullable(),
-    usage: z.object({ wallMs: z.number(), cpuMs: z.number().optional(), maxRssBytes: z.number().optional() }).nullable(),
+    usage: z
+      .object({ wallMs: z.number(), cpuMs: z.number().optional(), maxRssBytes: z.number().optional() })
+      .nullable(),
     nodeId: z.string().nullable(),
     replayOf: z.uuid().nullable(),
     cancelRequestedAt: z.iso.datetime().nullable(),
@@ -128,7 +178,12 @@ export const batchView = z
   .object({
     accepted: z.number(),
     rejected: z.number(),
-    results: z.array(z.union([z.object({ index: z.number(), id: z.uuid() }), z.object({ index: z.number(), code: z.string(), errors: z.array(fieldError) })])),
+    results: z.array(
+      z.union([
+        z.object({ index: z.number(), id: z.uuid() }),
+        z.object({ index: z.number(), code: z.string(), errors: z.array(fieldError) }),
+      ]),
+    ),
   })
   .meta({ id: 'BatchAnswer' })
 

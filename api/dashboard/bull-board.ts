@@ -17,13 +17,24 @@ export function dashboardRouter(deps: GatewayDeps): express.Router {
   server.setBasePath(basePath)
   createBullBoard({
     queues: deps.queue.tiers.map((tier) => {
-      const adapter = new BullMQAdapter(deps.queue.deliveries.queueOf(tier.name), { readOnlyMode: true, description: `${String(tier.cpu)} cpu, ${String(tier.memoryMb)} MiB, ${String(tier.gpu)} gpu` })
+      const adapter = new BullMQAdapter(deps.queue.deliveries.queueOf(tier.name), {
+        readOnlyMode: true,
+        description: `${String(tier.cpu)} cpu, ${String(tier.memoryMb)} MiB, ${String(tier.gpu)} gpu`,
+      })
       adapter.setFormatter('data', redactData)
       adapter.setFormatter('returnValue', () => undefined)
       return adapter
     }),
     serverAdapter: server,
-    options: { uiConfig: { boardTitle: 'Noodle', hideDocsLink: true, hideRedisDetails: true, showWorkers: false, miscLinks: [{ text: 'API reference', url: '/docs' }] } },
+    options: {
+      uiConfig: {
+        boardTitle: 'Noodle',
+        hideDocsLink: true,
+        hideRedisDetails: true,
+        showWorkers: false,
+        miscLinks: [{ text: 'API reference', url: '/docs' }],
+      },
+    },
   })
 
   const router = express.Router()
@@ -52,12 +63,20 @@ export function dashboardRouter(deps: GatewayDeps): express.Router {
 /** Whatever the board's own read-only mode lets through, nothing that changes anything reaches it. */
 const onlyReading: express.RequestHandler = (request, response, next) => {
   if (request.method === 'GET' || request.method === 'HEAD') next()
-  else response.status(405).set('Allow', 'GET, HEAD').json({ error: { message: 'ERRORS.QUEUE_READ_ONLY' } })
+  else
+    response
+      .status(405)
+      .set('Allow', 'GET, HEAD')
+      .json({ error: { message: 'ERRORS.QUEUE_READ_ONLY' } })
 }
 
 /** A delivery holds ids and display fields only; should another process have put anything else there, it is not shown. */
 function redactData(data: unknown): unknown {
-  if (typeof data !== 'object' || data === null || !('jobs' in data) || !Array.isArray(data.jobs)) return { note: 'not one of ours' }
+  if (typeof data !== 'object' || data === null || !('jobs' in data) || !Array.isArray(data.jobs))
+    return { note: 'not one of ours' }
   const jobs = data.jobs as { id?: unknown; seq?: unknown }[]
-  return { jobs: jobs.map(({ id, seq }) => ({ id, seq })), tenant: 'tenant' in data ? data.tenant : undefined }
+  return {
+    jobs: jobs.map(({ id, seq }) => ({ id, seq })),
+    tenant: 'tenant' in data ? data.tenant : undefined,
+  }
 }

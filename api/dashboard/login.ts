@@ -20,21 +20,40 @@ export function dashboardLogin(deps: GatewayDeps): express.Router {
   router.get('/login', (_request, response) => page(response, 200, loginPage()))
   router.post('/login', requireSameOrigin, form, async (request, response) => {
     const { username, password } = request.body as Record<string, unknown>
-    if (typeof username !== 'string' || typeof password !== 'string' || username === '' || password === '' || username.length > 256 || password.length > 1024) {
+    if (
+      typeof username !== 'string' ||
+      typeof password !== 'string' ||
+      username === '' ||
+      password === '' ||
+      username.length > 256 ||
+      password.length > 1024
+    ) {
       page(response, 400, loginPage('Enter a user name and a password.'))
       return
     }
     try {
-      const user = await checkLogin(deps, { address: request.ip ?? '', requestId: contextOf(response).requestId }, { username, password })
+      const user = await checkLogin(
+        deps,
+        { address: request.ip ?? '', requestId: contextOf(response).requestId },
+        { username, password },
+      )
       if (!permissionsOfRole[user.role].includes('manage')) {
         page(response, 403, refusedPage(user.username))
         return
       }
-      response.cookie(cookieName, deps.auth.dashboard.tokens.issue(user), { httpOnly: true, sameSite: 'strict', secure: request.secure, path: '/admin', maxAge: dashboardSeconds * 1000 })
+      response.cookie(cookieName, deps.auth.dashboard.tokens.issue(user), {
+        httpOnly: true,
+        sameSite: 'strict',
+        secure: request.secure,
+        path: '/admin',
+        maxAge: dashboardSeconds * 1000,
+      })
       response.redirect(303, '/admin/queues/')
     } catch (error) {
-      if (!(error instanceof QueueError) || (error.kind !== 'unauthenticated' && error.kind !== 'limited')) throw error
-      if (error.retryAfterSeconds !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterSeconds)))
+      if (!(error instanceof QueueError) || (error.kind !== 'unauthenticated' && error.kind !== 'limited'))
+        throw error
+      if (error.retryAfterSeconds !== undefined)
+        response.set('Retry-After', String(Math.ceil(error.retryAfterSeconds)))
       page(response, error.kind === 'limited' ? 429 : 401, loginPage(error.message))
     }
   })
@@ -56,7 +75,8 @@ export function requireDashboardLogin(deps: GatewayDeps): express.RequestHandler
       else page(response, 403, refusedPage(actor.username))
     } catch (error) {
       if (!(error instanceof QueueError) || error.kind !== 'unauthenticated') throw error
-      if (request.accepts(['json', 'html']) === 'html' || request.path === '/') response.redirect(303, '/admin/login')
+      if (request.accepts(['json', 'html']) === 'html' || request.path === '/')
+        response.redirect(303, '/admin/login')
       else response.status(401).json({ error: { message: error.message } })
     }
   }
@@ -66,7 +86,10 @@ export function requireDashboardLogin(deps: GatewayDeps): express.RequestHandler
 const requireSameOrigin: express.RequestHandler = (request, response, next) => {
   const site = request.get('Sec-Fetch-Site')
   const origin = request.get('Origin')
-  const isOwn = site !== undefined ? site === 'same-origin' || site === 'none' : origin === undefined || sameHost(origin, request.get('Host'))
+  const isOwn =
+    site !== undefined
+      ? site === 'same-origin' || site === 'none'
+      : origin === undefined || sameHost(origin, request.get('Host'))
   if (isOwn) next()
   else page(response, 403, refusedPage(null))
 }
@@ -76,7 +99,10 @@ function sameHost(origin: string, host: string | undefined): boolean {
 }
 
 function readCookie(header: string | undefined): string | undefined {
-  const pair = header?.split(';').map((part) => part.trim()).find((part) => part.startsWith(`${cookieName}=`))
+  const pair = header
+    ?.split(';')
+    .map((part) => part.trim())
+    .find((part) => part.startsWith(`${cookieName}=`))
   return pair?.slice(cookieName.length + 1)
 }
 

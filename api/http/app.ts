@@ -27,7 +27,8 @@ export function makeApp(deps: GatewayDeps): express.Express {
   const limit = rateLimit(deps)
 
   const routes: Route[] = [...allRoutes(deps), ...docsRoutes(() => routes)]
-  for (const route of routes) app[route.method](route.path, ...(route.isUnlimited ? [] : [limit]), serveRoute(deps, route))
+  for (const route of routes)
+    app[route.method](route.path, ...(route.isUnlimited ? [] : [limit]), serveRoute(deps, route))
   app.use(limit, refuseOtherMethods(routes), notYet, () => {
     throw new HttpProblem(404, 'There is no such page; /docs lists all calls.')
   })
@@ -43,7 +44,12 @@ function identify(deps: GatewayDeps): express.RequestHandler {
     const given = request.get('X-Request-Id')
     const requestId = given !== undefined && requestIdShape.test(given) ? given : deps.queue.newId()
     response.setHeader('X-Request-Id', requestId)
-    Object.assign(response.locals, { requestId, log: deps.queue.log.child({ requestId }), actor: undefined, authError: undefined })
+    Object.assign(response.locals, {
+      requestId,
+      log: deps.queue.log.child({ requestId }),
+      actor: undefined,
+      authError: undefined,
+    })
     next()
   }
 }
@@ -54,9 +60,18 @@ function measure(deps: GatewayDeps): express.RequestHandler {
     response.on('finish', () => {
       const seconds = (performance.now() - startedMs) / 1000
       const matched = request.route as { path?: unknown } | undefined
-      const route = typeof matched?.path === 'string' ? `${request.baseUrl}${matched.path}` : request.baseUrl || 'none'
-      deps.queue.metrics.httpRequests.observe({ method: request.method, route, status: response.statusCode }, seconds)
-      contextOf(response).log.debug('request answered', { method: request.method, route, status: response.statusCode, durationMs: seconds * 1000 })
+      const route =
+        typeof matched?.path === 'string' ? `${request.baseUrl}${matched.path}` : request.baseUrl || 'none'
+      deps.queue.metrics.httpRequests.observe(
+        { method: request.method, route, status: response.statusCode },
+        seconds,
+      )
+      contextOf(response).log.debug('request answered', {
+        method: request.method,
+        route,
+        status: response.statusCode,
+        durationMs: seconds * 1000,
+      })
     })
     next()
   }
@@ -68,7 +83,7 @@ function authenticate(deps: GatewayDeps): express.RequestHandler {
     try {
       context.actor = await deps.auth.authenticate(request.get('Authorization'))
     } catch (error) {
-      context.authError = error
+      context.authError = error as Error
     }
     next()
   }
@@ -79,7 +94,9 @@ function refuseOtherMethods(routes: readonly Route[]): express.RequestHandler {
   for (const path of new Set(routes.map((route) => route.path))) {
     const methods = routes.filter((route) => route.path === path).map((route) => route.method.toUpperCase())
     router.all(path, (request) => {
-      throw new HttpProblem(405, `${request.method} is not possible here; ${methods.join(', ')} is.`, { headers: { Allow: methods.join(', ') } })
+      throw new HttpProblem(405, `${request.method} is not possible here; ${methods.join(', ')} is.`, {
+        headers: { Allow: methods.join(', ') },
+      })
     })
   }
   return router
@@ -89,11 +106,19 @@ function refuseOtherMethods(routes: readonly Route[]): express.RequestHandler {
 const answerError: express.ErrorRequestHandler = (error: unknown, request, response, _next) => {
   const { requestId, log } = contextOf(response)
   // Express' own refusals (a path that is no valid URI) carry a status.
-  const status = error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500 ? error.status : undefined
-  const known = status !== undefined && !(error instanceof HttpProblem) ? new HttpProblem(status, `The request could not be read: ${(error as Error).message}.`) : error
+  const status =
+    error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500
+      ? error.status
+      : undefined
+  const known =
+    status !== undefined && !(error instanceof HttpProblem)
+      ? new HttpProblem(status, `The request could not be read: ${(error as Error).message}.`)
+      : error
   const { problem, headers } = toProblem(known, { path: request.path, requestId })
-  if (problem.status === 500) log.error('request failed by a fault of ours', { method: request.method, path: request.path, error })
-  else if (problem.status === 503) log.warn('request could not be served', { method: request.method, path: request.path, error })
+  if (problem.status === 500)
+    log.error('request failed by a fault of ours', { method: request.method, path: request.path, error })
+  else if (problem.status === 503)
+    log.warn('request could not be served', { method: request.method, path: request.path, error })
   if (response.headersSent) {
     response.destroy()
     return

@@ -11,5 +11,15 @@ export async function audit(
   details: AuditEntry['details'],
 ): Promise<void> {
   const { userId, username, tenant } = actorOf(call)
-  await deps.queue.audit.append({ id: deps.queue.newId(), userId, username, tenant, action, target, network: call.address, requestId: call.requestId, details })
+  await deps.queue.audit.append({
+    id: deps.queue.newId(),
+    userId,
+    username,
+    tenant,
+    action,
+    target,
+    network: call.address,
+    requestId: call.requestId,
+    details,
+  })
 }

@@ -8,11 +8,18 @@ const announced: { path: RegExp; what: string }[] = [
   { path: /^\/v1\/workflows(\/|$)/, what: 'Workflows' },
   { path: /^\/v1\/schedules(\/|$)/, what: 'Schedules' },
   { path: /^\/v1\/tiers\/[^/]+\/scaling$/, what: 'Autoscaling' },
-  { path: /^\/v1\/(alerts|usage|tenants|api-keys|webhooks|flags|backups|deployments)(\/|$)/, what: 'This part' },
+  {
+    path: /^\/v1\/(alerts|usage|tenants|api-keys|webhooks|flags|backups|deployments)(\/|$)/,
+    what: 'This part',
+  },
 ]
 
 export const notYet: express.RequestHandler = (request, _response, next) => {
   const found = announced.find(({ path }) => path.test(request.path))
-  if (found) throw new HttpProblem(404, `${found.what} of the API (${request.path}) is not part of this version of Noodle.`)
+  if (found)
+    throw new HttpProblem(
+      404,
+      `${found.what} of the API (${request.path}) is not part of this version of Noodle.`,
+    )
   next()
 }

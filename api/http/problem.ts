@@ -6,7 +6,11 @@ export class HttpProblem extends Error {
   readonly fields: FieldError[]
   readonly headers: Record<string, string>
 
-  constructor(status: number, detail: string, options: { fields?: FieldError[]; headers?: Record<string, string> } = {}) {
+  constructor(
+    status: number,
+    detail: string,
+    options: { fields?: FieldError[]; headers?: Record<string, string> } = {},
+  ) {
     super(detail)
     this.name = 'HttpProblem'
     this.status = status
@@ -53,7 +57,10 @@ const titles: Record<number, string> = {
  * What a client is told of an error; a bug is told as 500 without its details.
  * `type` of a coded error names its code; docs/errors.md says what to do about each.
  */
-export function toProblem(error: unknown, request: { path: string; requestId: string }): { problem: Problem; headers: Record<string, string> } {
+export function toProblem(
+  error: unknown,
+  request: { path: string; requestId: string },
+): { problem: Problem; headers: Record<string, string> } {
   const common = { instance: request.path, requestId: request.requestId }
   if (error instanceof QueueError) {
     const status = statusOfKind[error.kind]
@@ -75,9 +82,18 @@ export function toProblem(error: unknown, request: { path: string; requestId: st
   }
   const http = error instanceof HttpProblem ? error : undefined
   const status = http?.status ?? 500
-  const detail = http?.message ?? `A fault in Noodle itself, not in your request; tell its operator the request id ${request.requestId}.`
+  const detail =
+    http?.message ??
+    `A fault in Noodle itself, not in your request; tell its operator the request id ${request.requestId}.`
   return {
-    problem: { type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...common, ...(http && http.fields.length > 0 && { errors: http.fields }) },
+    problem: {
+      type: 'about:blank',
+      title: titles[status] ?? 'Error',
+      status,
+      detail,
+      ...common,
+      ...(http && http.fields.length > 0 && { errors: http.fields }),
+    },
     headers: http?.headers ?? {},
   }
 }

@@ -31,7 +31,11 @@ export function rateLimit(deps: GatewayDeps): express.RequestHandler {
     handler: (request, _response, next) => {
       const resetAt = (request as express.Request & { rateLimit?: { resetTime?: Date } }).rateLimit?.resetTime
       const waitMs = resetAt ? resetAt.getTime() - Date.now() : minuteMs
-      next(new QueueError('TOO_MANY', `More than ${String(limit)} requests a minute; try again later.`, { retryAfterSeconds: waitMs / 1000 }))
+      next(
+        new QueueError('TOO_MANY', `More than ${String(limit)} requests a minute; try again later.`, {
+          retryAfterSeconds: waitMs / 1000,
+        }),
+      )
     },
   })
 }
@@ -45,7 +49,11 @@ export function takeJobs(deps: GatewayDeps, actor: Actor, count: number): void {
   if (total <= limit) return
   deps.queue.rateCounts.giveBack(name, count)
   const left = Math.max(0, limit - (total - count))
-  throw new QueueError('TOO_MANY', `More than ${String(limit)} jobs a minute: ${String(left)} are left of this minute, and ${String(count)} were sent.`, { retryAfterSeconds: resetMs / 1000 })
+  throw new QueueError(
+    'TOO_MANY',
+    `More than ${String(limit)} jobs a minute: ${String(left)} are left of this minute, and ${String(count)} were sent.`,
+    { retryAfterSeconds: resetMs / 1000 },
+  )
 }
 
 function storeOver(counts: RateCounts): Store {

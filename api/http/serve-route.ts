@@ -14,7 +14,7 @@ export interface RequestContext {
   log: Logger
   actor: Actor | undefined
   /** Why the token was refused; told only after the rate limit has counted the request. */
-  authError: unknown
+  authError: Error | undefined
 }
 
 export const contextOf = (response: express.Response): RequestContext => response.locals as RequestContext
@@ -28,12 +28,18 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
 
     const params = route.params ? validate(route.params, request.params, 'The path') : undefined
     const query = readQuery(route, request)
-    const json = route.body ? await readJsonBody(request, response, deps.config.BODY_LIMIT_BYTES) : refuseBody(route, request)
+    const json = route.body
+      ? await readJsonBody(request, response, deps.config.BODY_LIMIT_BYTES)
+      : refuseBody(route, request)
     route.refuse?.(json)
-    const body = route.body ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body') : undefined
+    const body = route.body
+      ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body')
+      : undefined
 
     const gone = new AbortController()
-    response.on('close', () => gone.abort())
+    response.on('close', () => {
+      gone.abort()
+    })
     const reply = await route.handle({
       params,
       query,
@@ -53,7 +59,11 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
 
 function permit(deps: GatewayDeps, access: Access, actor: Actor | undefined): void {
   if (access === 'anyone') return
-  if (!actor) throw new QueueError('BAD_TOKEN', 'An access token is needed: send the header `Authorization: Bearer …`; POST /v1/auth/token gives one.')
+  if (!actor)
+    throw new QueueError(
+      'BAD_TOKEN',
+      'An access token is needed: send the header `Authorization: Bearer …`; POST /v1/auth/token gives one.',
+    )
   if (access !== 'authenticated') deps.auth.require(actor, access)
 }
 
@@ -61,13 +71,18 @@ function readQuery(route: Route, request: express.Request): unknown {
   if (route.query) return validate(route.query, request.query, 'The query')
   const [unknownName] = Object.keys(request.query)
   if (unknownName === undefined) return undefined
-  throw new QueueError('INVALID_REQUEST', `This call takes no query, but got ${unknownName}.`, { fields: [{ path: unknownName, message: 'is not a parameter of this call' }] })
+  throw new QueueError('INVALID_REQUEST', `This call takes no query, but got ${unknownName}.`, {
+    fields: [{ path: unknownName, message: 'is not a parameter of this call' }],
+  })
 }
 
 /** A body that nobody reads would be accepted and ignored. */
 function refuseBody(route: Route, request: express.Request): undefined {
-  if (route.readsBody || route.method === 'get' || route.method === 'delete' || !hasBody(request)) return undefined
-  throw new HttpProblem(400, 'This call takes no body.', { fields: [{ path: '', message: 'must be absent' }] })
+  if (route.readsBody || route.method === 'get' || route.method === 'delete' || !hasBody(request))
+    return undefined
+  throw new HttpProblem(400, 'This call takes no body.', {
+    fields: [{ path: '', message: 'must be absent' }],
+  })
 }
 
 async function send(response: express.Response, reply: Reply): Promise<void> {

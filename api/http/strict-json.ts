@@ -31,7 +31,10 @@ export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits = bodyLimi
 }
 
 const invalid = (path: string, message: string, cause?: unknown): QueueError =>
-  new QueueError('INVALID_REQUEST', `${path === '' ? 'The body' : path} ${message}.`, { fields: [{ path, message }], cause })
+  new QueueError('INVALID_REQUEST', `${path === '' ? 'The body' : path} ${message}.`, {
+    fields: [{ path, message }],
+    cause,
+  })
 
 interface Level {
   /** Names seen so far in an object; undefined in an array. */
@@ -54,7 +57,8 @@ function inspect(text: string, limits: JsonLimits): void {
     switch (char) {
       case '{':
       case '[':
-        if (levels.length >= limits.maxDepth) throw invalid(path(), `is nested deeper than ${String(limits.maxDepth)} levels`)
+        if (levels.length >= limits.maxDepth)
+          throw invalid(path(), `is nested deeper than ${String(limits.maxDepth)} levels`)
         levels.push({ keys: char === '{' ? new Set() : undefined, key: '', index: 0 })
         isKeyNext = char === '{'
         at++
@@ -81,11 +85,13 @@ function inspect(text: string, limits: JsonLimits): void {
           level.key = content
           if (level.keys.has(content)) throw invalid(path(), 'appears twice in its object')
           if (content === '__proto__') throw invalid(path(), 'is a name that is not allowed')
-          if (++keyCount > limits.maxKeys) throw invalid(path(), `is one of more than ${String(limits.maxKeys)} names`)
+          if (++keyCount > limits.maxKeys)
+            throw invalid(path(), `is one of more than ${String(limits.maxKeys)} names`)
           level.keys.add(content)
         }
         if (content.includes('\0')) throw invalid(path(), 'holds a NUL character')
-        if (!content.isWellFormed()) throw invalid(path(), 'holds half of a surrogate pair, which is not valid Unicode')
+        if (!content.isWellFormed())
+          throw invalid(path(), 'holds half of a surrogate pair, which is not valid Unicode')
         at = end + 1
         break
       }
@@ -125,6 +131,7 @@ function endOfNumber(text: string, start: number): number {
 function numberProblem(text: string): string | undefined {
   const value = Number(text)
   if (!Number.isFinite(value)) return 'is a number larger than a double can hold'
-  if (/^-?\d+$/.test(text) && !Number.isSafeInteger(value)) return 'is an integer beyond 2^53 that would lose digits; send it as a string'
+  if (/^-?\d+$/.test(text) && !Number.isSafeInteger(value))
+    return 'is an integer beyond 2^53 that would lose digits; send it as a string'
   return undefined
 }

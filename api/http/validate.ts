@@ -26,10 +26,15 @@ function flatten(issue: z.core.$ZodIssue, schema?: z.ZodType): FieldError[] {
   const path = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys') {
     const known = issue.path.length === 0 ? namesOf(schema) : []
-    return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: `is not a field that exists here${didYouMean(key, known)}` }))
+    return issue.keys.map((key) => ({
+      path: path ? `${path}.${key}` : key,
+      message: `is not a field that exists here${didYouMean(key, known)}`,
+    }))
   }
-  if (/received undefined$/.test(issue.message)) return [{ path, message: `is missing; ${expected(issue.message)}` }]
-  if (issue.code === 'invalid_key') return issue.issues.map((inner) => ({ path, message: `has a name that ${lower(inner.message)}` }))
+  if (/received undefined$/.test(issue.message))
+    return [{ path, message: `is missing; ${expected(issue.message)}` }]
+  if (issue.code === 'invalid_key')
+    return issue.issues.map((inner) => ({ path, message: `has a name that ${lower(inner.message)}` }))
   return [{ path, message: lower(issue.message) }]
 }
 
@@ -38,6 +43,7 @@ function namesOf(schema: z.ZodType | undefined): string[] {
   return typeof shape === 'object' && shape !== null ? Object.keys(shape) : []
 }
 
-const expected = (message: string): string => (/expected ([^,]+)/.exec(message)?.[1] ?? 'a value') + ' is expected'
+const expected = (message: string): string =>
+  (/expected ([^,]+)/.exec(message)?.[1] ?? 'a value') + ' is expected'
 
 const lower = (message: string): string => message.charAt(0).toLowerCase() + message.slice(1)

@@ -5,5 +5,8 @@ import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
 
 /** Looks for dead nodes ten times in a lease, at most each second: what it adds to the lease until their jobs go on elsewhere. */
 export function makeReaper(deps: QueueDeps): Component {
-  return every(Math.min(1000, deps.settings.leaseMs / 10), () => reapNodes(deps), { name: 'reaper', log: deps.log })
+  return every(Math.min(1000, deps.settings.leaseMs / 10), () => reapNodes(deps), {
+    name: 'reaper',
+    log: deps.log,
+  })
 }

@@ -11,7 +11,8 @@ export function makeTierCounter(deps: QueueDeps): Component {
       const counts = new Map((await deps.jobs.countTiers()).map((row) => [row.tier, row]))
       for (const { name: tier } of deps.tiers) {
         const row = counts.get(tier)
-        for (const state of ['pending', 'queued', 'running'] as const) tierJobs.set({ tier, state }, row?.[state] ?? 0)
+        for (const state of ['pending', 'queued', 'running'] as const)
+          tierJobs.set({ tier, state }, row?.[state] ?? 0)
         tierOldestWait.set({ tier }, (row?.oldestWaitMs ?? 0) / 1000)
       }
     },

@@ -14,7 +14,9 @@ const anyJson: z.ZodType<Json> = z.json()
 
 const noNul = z.string().refine((text) => !text.includes('\0'), 'must not hold a NUL character')
 
-export const sleepPayload = z.strictObject({ ms: z.number().int().min(0).max(86_400_000).describe('How long, in ms; at most a day.') })
+export const sleepPayload = z.strictObject({
+  ms: z.number().int().min(0).max(86_400_000).describe('How long, in ms; at most a day.'),
+})
 
 export const commandPayload = z.strictObject({
   argv: z
@@ -24,9 +26,16 @@ export const commandPayload = z.strictObject({
     .refine((argv) => argv[0] !== '', 'must begin with the name of a program')
     .describe('The program, by a name or path that the node allows, and its arguments. No shell reads them.'),
   env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be a variable name: letters, digits, underscores'), noNul.max(131_072))
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be a variable name: letters, digits, underscores'),
+      noNul.max(131_072),
+    )
     .optional()
-    .describe('Environment variables; besides them a program gets PATH, HOME, LANG, and NOODLE_JOB_ID, NOODLE_ATTEMPT and NOODLE_FENCE.'),
+    .describe(
+      'Environment variables; besides them a program gets PATH, HOME, LANG, and NOODLE_JOB_ID, NOODLE_ATTEMPT and NOODLE_FENCE.',
+    ),
   stdin: z.string().optional().describe('What the program reads.'),
 })
 export type CommandPayload = z.output<typeof commandPayload>
@@ -34,7 +43,13 @@ export type CommandPayload = z.output<typeof commandPayload>
 /** The tasks that come with every worker. */
 export const builtinTasks = [
   { name: 'echo', version: '1', description: 'Answers with its payload.', payload: anyJson, result: anyJson },
-  { name: 'sleep', version: '1', description: 'Waits.', payload: sleepPayload, result: z.object({ sleptMs: z.number() }) },
+  {
+    name: 'sleep',
+    version: '1',
+    description: 'Waits.',
+    payload: sleepPayload,
+    result: z.object({ sleptMs: z.number() }),
+  },
   {
     name: 'command',
     version: '1',

@@ -1,5 +1,13 @@
 /** What a caller can do about an error; each edge (HTTP, gRPC, CLI) maps a kind once. */
-export type ErrorKind = 'not-found' | 'conflict' | 'invalid' | 'impossible' | 'denied' | 'unauthenticated' | 'limited' | 'unavailable'
+export type ErrorKind =
+  | 'not-found'
+  | 'conflict'
+  | 'invalid'
+  | 'impossible'
+  | 'denied'
+  | 'unauthenticated'
+  | 'limited'
+  | 'unavailable'
 
 /** Every error that a caller can act on. docs/errors.md is held against this table by a test. */
 export const errorCodes = {

@@ -3,13 +3,28 @@
  * the statement that carries it out stands in queue/store/jobs under the name of its row. Terminal states are absorbing.
  */
 
-export const jobStates = ['blocked', 'pending', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired'] as const
+export const jobStates = [
+  'blocked',
+  'pending',
+  'queued',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+] as const
 export type JobState = (typeof jobStates)[number]
 
-export const terminalStates = ['succeeded', 'failed', 'cancelled', 'expired'] as const satisfies readonly JobState[]
+export const terminalStates = [
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+] as const satisfies readonly JobState[]
 export type TerminalState = (typeof terminalStates)[number]
 
-export const isTerminal = (state: JobState): state is TerminalState => (terminalStates as readonly JobState[]).includes(state)
+export const isTerminal = (state: JobState): state is TerminalState =>
+  (terminalStates as readonly JobState[]).includes(state)
 
 interface Transition {
   from: readonly JobState[]
@@ -22,18 +37,56 @@ interface Transition {
 
 /** T9 sets the flag `cancel_requested_at` of a running job and changes no state; T11 to T13 arrive with workflows, bundles and degraded mode. */
 export const transitions = {
-  T1: { from: [], to: ['pending'], writer: 'gateway', guard: 'job, idempotency key and event commit together; 202 only after that' },
-  T2: { from: ['pending'], to: ['queued'], writer: 'dispatcher', guard: 'due, and the window has room; dispatch_seq + 1' },
-  T3: { from: ['queued'], to: ['running'], writer: 'delivery holder', guard: "not expired; its own node row is live and locked; fence grows; boot id stored" },
+  T1: {
+    from: [],
+    to: ['pending'],
+    writer: 'gateway',
+    guard: 'job, idempotency key and event commit together; 202 only after that',
+  },
+  T2: {
+    from: ['pending'],
+    to: ['queued'],
+    writer: 'dispatcher',
+    guard: 'due, and the window has room; dispatch_seq + 1',
+  },
+  T3: {
+    from: ['queued'],
+    to: ['running'],
+    writer: 'delivery holder',
+    guard: 'not expired; its own node row is live and locked; fence grows; boot id stored',
+  },
   T4: { from: ['running'], to: ['succeeded'], writer: 'holder', guard: 'fence and boot are mine' },
-  T5: { from: ['running'], to: ['pending', 'failed', 'cancelled'], writer: 'holder', guard: 'as T4; cancelled when flagged, else failed when attempts are spent or the error is final' },
-  T6: { from: ['running'], to: ['pending', 'failed', 'cancelled'], writer: 'holder', guard: 'as T4; costs no attempt; cancelled when flagged; failed after too many hand-backs' },
-  T7: { from: ['running'], to: ['pending', 'failed', 'cancelled'], writer: 'reaper', guard: 'its boot has no live node row; cancelled when flagged; failed at the crash limit' },
-  T8: { from: ['blocked', 'pending', 'queued'], to: ['cancelled'], writer: 'gateway', guard: 'none: the row decides the race with T3' },
-  T10: { from: ['blocked', 'pending', 'queued'], to: ['expired'], writer: 'sweeper', guard: 'expires_at < now()' },
+  T5: {
+    from: ['running'],
+    to: ['pending', 'failed', 'cancelled'],
+    writer: 'holder',
+    guard: 'as T4; cancelled when flagged, else failed when attempts are spent or the error is final',
+  },
+  T6: {
+    from: ['running'],
+    to: ['pending', 'failed', 'cancelled'],
+    writer: 'holder',
+    guard: 'as T4; costs no attempt; cancelled when flagged; failed after too many hand-backs',
+  },
+  T7: {
+    from: ['running'],
+    to: ['pending', 'failed', 'cancelled'],
+    writer: 'reaper',
+    guard: 'its boot has no live node row; cancelled when flagged; failed at the crash limit',
+  },
+  T8: {
+    from: ['blocked', 'pending', 'queued'],
+    to: ['cancelled'],
+    writer: 'gateway',
+    guard: 'none: the row decides the race with T3',
+  },
+  T10: {
+    from: ['blocked', 'pending', 'queued'],
+    to: ['expired'],
+    writer: 'sweeper',
+    guard: 'expires_at < now()',
+  },
 } as const satisfies Record<string, Transition>
-
-export type TransitionName = keyof typeof transitions
 
 /** True when some row of the table leads from one state to the other. */
 export function canMove(from: JobState | null, to: JobState): boolean {
@@ -46,7 +99,10 @@ export function canMove(from: JobState | null, to: JobState): boolean {
 export type NextAfterFailure = { state: 'pending'; delayMs: number } | { state: 'failed' }
 
 /** T5: the task failed. `failures` counts those before this one. */
-export function afterFailure(job: { failures: number; maxAttempts: number }, failure: { isFinal: boolean; delayMs: number }): NextAfterFailure {
+export function afterFailure(
+  job: { failures: number; maxAttempts: number },
+  failure: { isFinal: boolean; delayMs: number },
+): NextAfterFailure {
   if (failure.isFinal || job.failures + 1 >= job.maxAttempts) return { state: 'failed' }
   return { state: 'pending', delayMs: failure.delayMs }
 }

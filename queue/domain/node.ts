@@ -31,4 +31,7 @@ export interface TaskOffer {
   resultSchema: Record<string, unknown>
 }
 
-export type NodeRegistration = Pick<Node, 'id' | 'bootId' | 'tiers' | 'cpus' | 'memoryMb' | 'gpus' | 'concurrency' | 'version' | 'tasks'>
+export type NodeRegistration = Pick<
+  Node,
+  'id' | 'bootId' | 'tiers' | 'cpus' | 'memoryMb' | 'gpus' | 'concurrency' | 'version' | 'tasks'
+>

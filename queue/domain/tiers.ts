@@ -19,20 +19,29 @@ export const canonicalTier = (name: string): string => (name === 'large' ? 'heav
  * the resources must fit the named tier. A job that asks for nothing is light. What it does not name it asks nothing of.
  * @throws NO_TIER_FITS, naming the largest tier
  */
-export function routeToTier(tiers: readonly Tier[], need: { requirement?: Requirement | undefined; resources?: Partial<Resources> | undefined }): Tier {
+export function routeToTier(
+  tiers: readonly Tier[],
+  need: { requirement?: Requirement | undefined; resources?: Partial<Resources> | undefined },
+): Tier {
   const { resources } = need
   const requirement = need.requirement ?? (resources ? undefined : 'light')
   if (requirement === undefined) {
     const tier = tiers.find((candidate) => fits(candidate, resources ?? {}))
     if (tier) return tier
-    throw new QueueError('NO_TIER_FITS', `No tier has ${describe(resources ?? {})}; ${largest(tiers)}.`, { fields: misfits(tiers, resources ?? {}) })
+    throw new QueueError('NO_TIER_FITS', `No tier has ${describe(resources ?? {})}; ${largest(tiers)}.`, {
+      fields: misfits(tiers, resources ?? {}),
+    })
   }
   const name = tierOfRequirement[requirement]
   const tier = tiers.find((candidate) => candidate.name === name)
   if (!tier) {
-    throw new QueueError('NO_TIER_FITS', `The requirement ${requirement} means the tier ${name}, which is not configured; the tiers are ${tiers.map((t) => t.name).join(', ')}.`, {
-      fields: [{ path: 'requirement', message: `no tier ${name} is configured` }],
-    })
+    throw new QueueError(
+      'NO_TIER_FITS',
+      `The requirement ${requirement} means the tier ${name}, which is not configured; the tiers are ${tiers.map((t) => t.name).join(', ')}.`,
+      {
+        fields: [{ path: 'requirement', message: `no tier ${name} is configured` }],
+      },
+    )
   }
   if (resources && !fits(tier, resources)) {
     throw new QueueError(
@@ -45,14 +54,25 @@ export function routeToTier(tiers: readonly Tier[], need: { requirement?: Requir
 }
 
 function fits(tier: Tier, resources: Partial<Resources>): boolean {
-  return (resources.cpu ?? 0) <= tier.cpu && (resources.memoryMb ?? 0) <= tier.memoryMb && (resources.gpu ?? 0) <= tier.gpu
+  return (
+    (resources.cpu ?? 0) <= tier.cpu &&
+    (resources.memoryMb ?? 0) <= tier.memoryMb &&
+    (resources.gpu ?? 0) <= tier.gpu
+  )
 }
 
 function misfits(tiers: readonly Tier[], resources: Partial<Resources>) {
   return (['cpu', 'memoryMb', 'gpu'] as const)
-    .map((name) => ({ name, asked: resources[name] ?? 0, most: Math.max(...tiers.map((tier) => tier[name])) }))
+    .map((name) => ({
+      name,
+      asked: resources[name] ?? 0,
+      most: Math.max(...tiers.map((tier) => tier[name])),
+    }))
     .filter(({ asked, most }) => asked > most)
-    .map(({ name, asked, most }) => ({ path: `resources.${name}`, message: `${String(asked)} is more than the ${String(most)} that the largest node has` }))
+    .map(({ name, asked, most }) => ({
+      path: `resources.${name}`,
+      message: `${String(asked)} is more than the ${String(most)} that the largest node has`,
+    }))
 }
 
 function largest(tiers: readonly Tier[]): string {
@@ -61,6 +81,10 @@ function largest(tiers: readonly Tier[]): string {
 }
 
 function describe({ cpu, memoryMb, gpu }: Partial<Resources>): string {
-  const parts = [cpu === undefined ? '' : `${String(cpu)} cpu`, memoryMb === undefined ? '' : `${String(memoryMb)} MiB`, gpu === undefined ? '' : `${String(gpu)} gpu`]
+  const parts = [
+    cpu === undefined ? '' : `${String(cpu)} cpu`,
+    memoryMb === undefined ? '' : `${String(memoryMb)} MiB`,
+    gpu === undefined ? '' : `${String(gpu)} gpu`,
+  ]
   return parts.filter(Boolean).join(', ') || 'what was asked'
 }

@@ -22,7 +22,17 @@ export function openAuditTable(postgres: Postgres) {
     async append(entry: AuditEntry): Promise<void> {
       await postgres.query(
         'INSERT INTO audit (id, user_id, username, tenant, action, target, network, request_id, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)',
-        [entry.id, entry.userId, entry.username, entry.tenant, entry.action, entry.target, entry.network, entry.requestId, JSON.stringify(entry.details)],
+        [
+          entry.id,
+          entry.userId,
+          entry.username,
+          entry.tenant,
+          entry.action,
+          entry.target,
+          entry.network,
+          entry.requestId,
+          JSON.stringify(entry.details),
+        ],
       )
     },
 

@@ -1,7 +1,13 @@
 import { acceptAllOrNone, type Accepted, acceptJobs, type NewJob } from './jobs/accept.ts'
 import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
 import { claimJobs } from './jobs/claim.ts'
-import { dispatchReady, findStaleDeliveries, readyDueJobs, redispatch, touchDeliveries } from './jobs/dispatch.ts'
+import {
+  dispatchReady,
+  findStaleDeliveries,
+  readyDueJobs,
+  redispatch,
+  touchDeliveries,
+} from './jobs/dispatch.ts'
 import { expireOverdue } from './jobs/expire.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
@@ -15,10 +21,12 @@ export type JobsTable = ReturnType<typeof openJobsTable>
 export function openJobsTable(postgres: Postgres) {
   return {
     accept: (jobs: readonly NewJob[]) => acceptJobs(postgres, jobs),
-    acceptAllOrNone: (jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void) => acceptAllOrNone(postgres, jobs, refuse),
+    acceptAllOrNone: (jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void) =>
+      acceptAllOrNone(postgres, jobs, refuse),
     dispatchReady: (input: Parameters<typeof dispatchReady>[1]) => dispatchReady(postgres, input),
     readyDue: (limit: number) => readyDueJobs(postgres, limit),
-    findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) => findStaleDeliveries(postgres, input),
+    findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) =>
+      findStaleDeliveries(postgres, input),
     redispatch: (jobs: Parameters<typeof redispatch>[1]) => redispatch(postgres, jobs),
     touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
     claim: (bootId: string, ids: readonly string[]) => claimJobs(postgres, bootId, ids),

@@ -34,7 +34,11 @@ export function listMigrations(): string[] {
  * that is ahead of the code is left as it is, for a new schema must bear the code before it.
  */
 export async function migrate(databaseUrl: string): Promise<MigrationReport> {
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'noodle migrate', connectionTimeoutMillis: 10_000 })
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'noodle migrate',
+    connectionTimeoutMillis: 10_000,
+  })
   await client.connect()
   try {
     const missing = await missingMigrations(client)
@@ -42,15 +46,26 @@ export async function migrate(databaseUrl: string): Promise<MigrationReport> {
     await client.query('SELECT pg_advisory_lock($1)', [advisoryLock])
     // knex is loaded only by who has something to migrate: it would cost each process memory.
     const { default: knexFactory } = await import('knex')
-    const knex = knexFactory({ client: 'pg', connection: databaseUrl, pool: { min: 0, max: 1 }, log: silence })
+    const knex = knexFactory({
+      client: 'pg',
+      connection: databaseUrl,
+      pool: { min: 0, max: 1 },
+      log: silence,
+    })
     try {
       const [, applied] = (await knex.migrate.latest({
         migrationSource: {
           getMigrations: () => Promise.resolve(listMigrations()),
           getMigrationName: (name: string) => name,
           async getMigration(name: string) {
-            const { up } = (await import(pathToFileURL(join(folder, `${name}.ts`)).href)) as { up: (schema: Knex) => Promise<void> }
-            return { up, down: () => Promise.reject(new Error('Migrations go forward only; restore a backup to go back.')) }
+            const { up } = (await import(pathToFileURL(join(folder, `${name}.ts`)).href)) as {
+              up: (schema: Knex) => Promise<void>
+            }
+            return {
+              up,
+              down: () =>
+                Promise.reject(new Error('Migrations go forward only; restore a backup to go back.')),
+            }
           },
         },
         disableMigrationsListValidation: true,
@@ -65,7 +80,9 @@ export async function migrate(databaseUrl: string): Promise<MigrationReport> {
 }
 
 async function missingMigrations(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ exists: boolean }>("SELECT to_regclass('knex_migrations') IS NOT NULL AS exists")
+  const { rows } = await client.query<{ exists: boolean }>(
+    "SELECT to_regclass('knex_migrations') IS NOT NULL AS exists",
+  )
   if (!rows[0]?.exists) return listMigrations()
   const done = await client.query<{ name: string }>('SELECT name FROM knex_migrations')
   const names = new Set(done.rows.map((row) => row.name))

@@ -41,12 +41,26 @@ export function openNodesTable(postgres: Postgres) {
      */
     async register(node: NodeRegistration, leaseMs: number): Promise<boolean> {
       return postgres.transaction(async (query) => {
-        await query(`UPDATE nodes SET state = 'dead' WHERE id = $1 AND state IN ('ready', 'draining') AND lease_expires_at < now()`, [node.id])
+        await query(
+          `UPDATE nodes SET state = 'dead' WHERE id = $1 AND state IN ('ready', 'draining') AND lease_expires_at < now()`,
+          [node.id],
+        )
         const rows = await query(
           `INSERT INTO nodes (id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, state, lease_expires_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', now() + $10 * interval '1 millisecond')
            ON CONFLICT DO NOTHING RETURNING boot_id`,
-          [node.id, node.bootId, node.tiers, node.cpus, node.memoryMb, node.gpus, node.concurrency, node.version, JSON.stringify(node.tasks), leaseMs],
+          [
+            node.id,
+            node.bootId,
+            node.tiers,
+            node.cpus,
+            node.memoryMb,
+            node.gpus,
+            node.concurrency,
+            node.version,
+            JSON.stringify(node.tasks),
+            leaseMs,
+          ],
         )
         return rows.length === 1
       })
@@ -54,7 +68,10 @@ export function openNodesTable(postgres: Postgres) {
 
     /** Renews the lease of a boot and answers with the rows that it holds. */
     async renew(bootId: string, leaseMs: number): Promise<Renewal> {
-      const rows = await postgres.query<{ state: NodeState; held: { id: string; fence: number; hand_backs: number; is_cancel_requested: boolean }[] }>(
+      const rows = await postgres.query<{
+        state: NodeState
+        held: { id: string; fence: number; hand_backs: number; is_cancel_requested: boolean }[]
+      }>(
         `WITH renewed AS (
            UPDATE nodes SET lease_expires_at = now() + $2 * interval '1 millisecond', last_seen_at = now()
            WHERE boot_id = $1 AND state IN ('ready', 'draining') RETURNING boot_id, state
@@ -69,18 +86,29 @@ export function openNodesTable(postgres: Postgres) {
       if (!row) return null
       return {
         state: row.state,
-        held: row.held.map((job) => ({ id: job.id, fence: job.fence, handBacks: job.hand_backs, isCancelRequested: job.is_cancel_requested })),
+        held: row.held.map((job) => ({
+          id: job.id,
+          fence: job.fence,
+          handBacks: job.hand_backs,
+          isCancelRequested: job.is_cancel_requested,
+        })),
       }
     },
 
     /** The boot says that it is gone, holding nothing. */
     async sayGoodbye(bootId: string): Promise<void> {
-      await postgres.query(`UPDATE nodes SET state = 'stopped', last_seen_at = now() WHERE boot_id = $1 AND state IN ('ready', 'draining')`, [bootId])
+      await postgres.query(
+        `UPDATE nodes SET state = 'stopped', last_seen_at = now() WHERE boot_id = $1 AND state IN ('ready', 'draining')`,
+        [bootId],
+      )
     },
 
     /** Tells a live node to take no more jobs; false when there is no such live node. */
     async drain(id: string): Promise<boolean> {
-      const rows = await postgres.query(`UPDATE nodes SET state = 'draining' WHERE id = $1 AND state IN ('ready', 'draining') RETURNING id`, [id])
+      const rows = await postgres.query(
+        `UPDATE nodes SET state = 'draining' WHERE id = $1 AND state IN ('ready', 'draining') RETURNING id`,
+        [id],
+      )
       return rows.length > 0
     },
 
@@ -96,19 +124,26 @@ export function openNodesTable(postgres: Postgres) {
     },
 
     async listLive(): Promise<Node[]> {
-      const rows = await postgres.query<NodeRow>(`SELECT ${columns} FROM nodes WHERE state IN ('ready', 'draining') AND lease_expires_at > now() ORDER BY boot_id`)
+      const rows = await postgres.query<NodeRow>(
+        `SELECT ${columns} FROM nodes WHERE state IN ('ready', 'draining') AND lease_expires_at > now() ORDER BY boot_id`,
+      )
       return rows.map(toNode)
     },
 
     /** The newest live boot of a node id. */
     async findLive(id: string): Promise<Node | null> {
-      const rows = await postgres.query<NodeRow>(`SELECT ${columns} FROM nodes WHERE id = $1 AND state IN ('ready', 'draining')`, [id])
+      const rows = await postgres.query<NodeRow>(
+        `SELECT ${columns} FROM nodes WHERE id = $1 AND state IN ('ready', 'draining')`,
+        [id],
+      )
       return rows[0] ? toNode(rows[0]) : null
     },
 
     /** Forgets boots that ended more than a week ago. */
     async prune(): Promise<void> {
-      await postgres.query(`DELETE FROM nodes WHERE state IN ('stopped', 'dead') AND last_seen_at < now() - interval '7 days'`)
+      await postgres.query(
+        `DELETE FROM nodes WHERE state IN ('stopped', 'dead') AND last_seen_at < now() - interval '7 days'`,
+      )
     },
   }
 }

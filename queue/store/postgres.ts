@@ -6,7 +6,9 @@ import { QueueError } from '../domain/errors.ts'
 const int8 = 20
 const types = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === int8 ? Number : (pg.types.getTypeParser(oid, format as 'text') as unknown)) as typeof pg.types.getTypeParser,
+    oid === int8
+      ? Number
+      : (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
 }
 
 export interface Postgres {
@@ -60,10 +62,12 @@ export function openPostgres(options: PostgresOptions): Postgres {
       let broken: Error | undefined
       try {
         await client.query('BEGIN')
-        const result = await work(async <Row extends object>(text: string, values: readonly unknown[] = []) => {
-          const { rows } = await client.query<Row>(text, [...values])
-          return rows
-        })
+        const result = await work(
+          async <Row extends object>(text: string, values: readonly unknown[] = []) => {
+            const { rows } = await client.query<Row>(text, [...values])
+            return rows
+          },
+        )
         await client.query('COMMIT')
         return result
       } catch (error) {
@@ -83,18 +87,40 @@ export function openPostgres(options: PostgresOptions): Postgres {
 
 /** SQLSTATE classes and codes that tell that the server, not the statement, is at fault (PostgreSQL 15, appendix A). */
 const unavailableStates = /^(08|53|57P|58|25006|57014)/
-const unavailableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT'])
-const unavailableMessages = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after)/
+const unavailableCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+])
+const unavailableMessages =
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after)/
 
 /** A lost, full or overloaded server as POSTGRES_UNAVAILABLE; any other error as it is. */
 export function asUnavailable(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (!unavailableStates.test(code) && !unavailableCodes.has(code) && !unavailableMessages.test(error.message)) return error
-  return new QueueError('POSTGRES_UNAVAILABLE', 'Postgres is unavailable; nothing was changed for certain, try again.', { retryAfterSeconds: 2, cause: error })
+  if (
+    !unavailableStates.test(code) &&
+    !unavailableCodes.has(code) &&
+    !unavailableMessages.test(error.message)
+  )
+    return error
+  return new QueueError(
+    'POSTGRES_UNAVAILABLE',
+    'Postgres is unavailable; nothing was changed for certain, try again.',
+    { retryAfterSeconds: 2, cause: error },
+  )
 }
 
 /** True for errors that a row's own data causes: a bad value or a broken constraint. */
 export function isRowFault(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23)/.test(error.code)
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23)/.test(error.code)
+  )
 }

@@ -31,7 +31,11 @@ interface Entry {
 /** Most names kept in a process; past it those whose window ended go first. */
 const maxEntries = 100_000
 
-export function makeRateCounts(redis: Redis, log: Logger, nowMs: () => number = () => performance.now()): RateCounts {
+export function makeRateCounts(
+  redis: Redis,
+  log: Logger,
+  nowMs: () => number = () => performance.now(),
+): RateCounts {
   const entries = new Map<string, Entry>()
   let dirty = new Map<string, Entry>()
   let isSending = false
@@ -52,7 +56,10 @@ export function makeRateCounts(redis: Redis, log: Logger, nowMs: () => number = 
     if (entries.size >= maxEntries) entries.clear()
   }
 
-  const countOf = (entry: Entry): Count => ({ total: entry.known + entry.unsent, resetMs: Math.max(0, entry.resetAtMs - nowMs()) })
+  const countOf = (entry: Entry): Count => ({
+    total: entry.known + entry.unsent,
+    resetMs: Math.max(0, entry.resetAtMs - nowMs()),
+  })
 
   async function send(): Promise<void> {
     isSending = true
@@ -60,7 +67,9 @@ export function makeRateCounts(redis: Redis, log: Logger, nowMs: () => number = 
       const round = [...dirty].map(([name, entry]) => ({ name, entry, amount: entry.unsent }))
       dirty = new Map()
       try {
-        const answers = await increment(round.map(({ name, entry, amount }) => ({ name, amount, windowMs: entry.windowMs })))
+        const answers = await increment(
+          round.map(({ name, entry, amount }) => ({ name, amount, windowMs: entry.windowMs })),
+        )
         round.forEach(({ entry, amount }, i) => {
           const answer = answers[i]
           entry.unsent -= amount
@@ -81,7 +90,9 @@ export function makeRateCounts(redis: Redis, log: Logger, nowMs: () => number = 
   }
 
   /** The window begins with its first count: NX leaves a running one alone (Redis 7.0). */
-  async function increment(counts: readonly { name: string; amount: number; windowMs: number }[]): Promise<(Count | undefined)[]> {
+  async function increment(
+    counts: readonly { name: string; amount: number; windowMs: number }[],
+  ): Promise<(Count | undefined)[]> {
     const pipeline = redis.pipeline()
     for (const { name, amount, windowMs } of counts) {
       const key = rateKey(name)
@@ -91,7 +102,9 @@ export function makeRateCounts(redis: Redis, log: Logger, nowMs: () => number = 
     return counts.map((_, i) => {
       const [countError, total] = replies[i * 3] ?? []
       const [ttlError, resetMs] = replies[i * 3 + 2] ?? []
-      return countError || ttlError || typeof total !== 'number' || typeof resetMs !== 'number' ? undefined : { total, resetMs: Math.max(0, resetMs) }
+      return countError || ttlError || typeof total !== 'number' || typeof resetMs !== 'number'
+        ? undefined
+        : { total, resetMs: Math.max(0, resetMs) }
     })
   }
 

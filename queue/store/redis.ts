@@ -3,7 +3,12 @@ import type { Logger } from '../../core/logger.ts'
 import { QueueError } from '../domain/errors.ts'
 
 /** For requests: a command fails at once while Redis is away, nothing waits in the client. */
-const failFast = { enableOfflineQueue: false, maxRetriesPerRequest: 1, connectTimeout: 2000, commandTimeout: 2000 }
+const failFast = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 1,
+  connectTimeout: 2000,
+  commandTimeout: 2000,
+}
 /** For BullMQ's workers and for subscriptions: commands wait until Redis is back. BullMQ asks for exactly this. */
 const patient = { enableOfflineQueue: true, maxRetriesPerRequest: null, connectTimeout: 5000 }
 
@@ -60,4 +65,5 @@ export async function closeRedis(redis: Redis): Promise<void> {
   else redis.disconnect()
 }
 
-export const redisUnavailable = (cause: unknown): QueueError => new QueueError('REDIS_UNAVAILABLE', 'Redis is unavailable; try again.', { retryAfterSeconds: 2, cause })
+export const redisUnavailable = (cause: unknown): QueueError =>
+  new QueueError('REDIS_UNAVAILABLE', 'Redis is unavailable; try again.', { retryAfterSeconds: 2, cause })

@@ -11,7 +11,12 @@ export type SpendResult =
 /** Refresh tokens in families: a login begins one, each refresh spends a token and issues the next (RFC 9700, 4.14.2). Only hashes are stored. */
 export function openRefreshTokensTable(postgres: Postgres) {
   return {
-    async beginFamily(token: { hash: Buffer; familyId: string; userId: string; lifeSeconds: number }): Promise<void> {
+    async beginFamily(token: {
+      hash: Buffer
+      familyId: string
+      userId: string
+      lifeSeconds: number
+    }): Promise<void> {
       await postgres.query(
         `INSERT INTO refresh_tokens (hash, family_id, user_id, family_ends_at) VALUES ($1, $2, $3, now() + $4 * interval '1 second')`,
         [token.hash, token.familyId, token.userId, token.lifeSeconds],
@@ -31,10 +36,16 @@ export function openRefreshTokensTable(postgres: Postgres) {
           [hash, successor],
         )
         if (spent[0]) return { kind: 'spent', userId: spent[0].user_id, familyId: spent[0].family_id }
-        const known = await query<{ family_id: string; user_id: string; used_at: Date | null }>('SELECT family_id, user_id, used_at FROM refresh_tokens WHERE hash = $1', [hash])
+        const known = await query<{ family_id: string; user_id: string; used_at: Date | null }>(
+          'SELECT family_id, user_id, used_at FROM refresh_tokens WHERE hash = $1',
+          [hash],
+        )
         const token = known[0]
         if (!token?.used_at) return { kind: 'invalid' }
-        await query(`UPDATE refresh_tokens SET revoked_at = now(), revoked_because = 'reuse' WHERE family_id = $1 AND revoked_at IS NULL`, [token.family_id])
+        await query(
+          `UPDATE refresh_tokens SET revoked_at = now(), revoked_because = 'reuse' WHERE family_id = $1 AND revoked_at IS NULL`,
+          [token.family_id],
+        )
         return { kind: 'reused', userId: token.user_id, familyId: token.family_id }
       })
     },
@@ -50,7 +61,10 @@ export function openRefreshTokensTable(postgres: Postgres) {
     },
 
     async revokeAllOf(userId: string, because: string): Promise<void> {
-      await postgres.query('UPDATE refresh_tokens SET revoked_at = now(), revoked_because = $2 WHERE user_id = $1 AND revoked_at IS NULL', [userId, because])
+      await postgres.query(
+        'UPDATE refresh_tokens SET revoked_at = now(), revoked_because = $2 WHERE user_id = $1 AND revoked_at IS NULL',
+        [userId, because],
+      )
     },
 
     async prune(): Promise<void> {

@@ -20,7 +20,9 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
   let listening: Redis | undefined
 
   function tell(channel: string, message: string): void {
-    commands.publish(channel, message).catch((error: unknown) => log.debug('signal not sent', { channel, error }))
+    commands
+      .publish(channel, message)
+      .catch((error: unknown) => log.debug('signal not sent', { channel, error }))
   }
 
   async function hear(channel: string, hearer: (message: string) => void): Promise<void> {
@@ -32,7 +34,9 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
     }
     hearers.set(channel, [...(hearers.get(channel) ?? []), hearer])
     // Not awaited: while Redis is away the subscription waits in the client, and who hears it must not.
-    listening.subscribe(channel).catch((error: unknown) => log.warn('subscription failed', { channel, error }))
+    listening
+      .subscribe(channel)
+      .catch((error: unknown) => log.warn('subscription failed', { channel, error }))
     return Promise.resolve()
   }
 

@@ -9,7 +9,11 @@ import type { QueueDeps } from './queue-deps.ts'
  * is answered as it is. A running job comes back in state running.
  * @throws JOB_NOT_FOUND; JOB_ALREADY_FINISHED when it had ended otherwise
  */
-export async function cancelJob(deps: Pick<QueueDeps, 'jobs' | 'signals'>, actor: Actor, id: string): Promise<Job> {
+export async function cancelJob(
+  deps: Pick<QueueDeps, 'jobs' | 'signals'>,
+  actor: Actor,
+  id: string,
+): Promise<Job> {
   const tenant = tenantScope(actor)
   const cancelled = await deps.jobs.cancelUnstarted(id, tenant)
   if (cancelled) {

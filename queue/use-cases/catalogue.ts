@@ -12,12 +12,20 @@ export interface CatalogueTask extends TaskOffer {
 /** How a definition is published: its shapes as JSON Schema. */
 export function toOffer(task: TaskDefinition): TaskOffer {
   const jsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { unrepresentable: 'any' })
-  return { name: task.name, version: task.version, description: task.description, payloadSchema: jsonSchema(task.payload), resultSchema: jsonSchema(task.result) }
+  return {
+    name: task.name,
+    version: task.version,
+    description: task.description,
+    payloadSchema: jsonSchema(task.payload),
+    resultSchema: jsonSchema(task.result),
+  }
 }
 
 /** Every task that is built in or that a live node offers, by name. */
 export function listTasks(fleet: Fleet): CatalogueTask[] {
-  const tasks = new Map<string, CatalogueTask>(builtinTasks.map((task) => [task.name, { ...toOffer(task), nodes: {} }]))
+  const tasks = new Map<string, CatalogueTask>(
+    builtinTasks.map((task) => [task.name, { ...toOffer(task), nodes: {} }]),
+  )
   for (const node of fleet.nodes) {
     for (const offer of node.tasks) {
       const task = tasks.get(offer.name) ?? { ...offer, nodes: {} }

@@ -7,7 +7,11 @@ import type { QueueDeps } from './queue-deps.ts'
  * flight go together.
  * @throws POSTGRES_UNAVAILABLE: the claim may have been made, then the next renewal tells
  */
-export async function claimJob(deps: Pick<QueueDeps, 'claimBatch' | 'signals'>, bootId: string, delivered: DeliveredJob): Promise<ClaimedJob | null> {
+export async function claimJob(
+  deps: Pick<QueueDeps, 'claimBatch' | 'signals'>,
+  bootId: string,
+  delivered: DeliveredJob,
+): Promise<ClaimedJob | null> {
   const job = await deps.claimBatch.add({ bootId, id: delivered.id })
   if (job) deps.signals.tellChanged([job.id])
   return job

@@ -10,4 +10,5 @@ export async function findJob(deps: Pick<QueueDeps, 'jobs'>, actor: Actor, id: s
   return job
 }
 
-export const jobNotFound = (id: string): QueueError => new QueueError('JOB_NOT_FOUND', `There is no job ${id}.`)
+export const jobNotFound = (id: string): QueueError =>
+  new QueueError('JOB_NOT_FOUND', `There is no job ${id}.`)

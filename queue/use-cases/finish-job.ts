@@ -17,9 +17,15 @@ type FinishDeps = Pick<QueueDeps, 'finishBatch' | 'signals'>
  * T4 and T5: the holder ends its run. Answers with the state that the job went to; null when it was not its holder's any more, and nothing was changed.
  * Finishes that arrive while one is in flight go together.
  */
-export async function finishJob(deps: FinishDeps, bootId: string, job: ClaimedJob, end: RunEnd): Promise<JobState | null> {
+export async function finishJob(
+  deps: FinishDeps,
+  bootId: string,
+  job: ClaimedJob,
+  end: RunEnd,
+): Promise<JobState | null> {
   const identity = { id: job.id, fence: job.fence, usage: end.usage }
-  if (end.kind === 'succeeded') return write(deps, bootId, { ...identity, outcome: 'succeeded', result: end.result })
+  if (end.kind === 'succeeded')
+    return write(deps, bootId, { ...identity, outcome: 'succeeded', result: end.result })
   const next = afterFailure(
     { failures: job.failures, maxAttempts: job.retry.maxAttempts },
     { isFinal: end.isFinal, delayMs: retryDelayMs(job.retry, job.failures + 1) },
@@ -40,7 +46,10 @@ export async function handBackJob(
     usage: null,
     outcome: 'handed-back',
     next: afterHandBack(held, deps.settings.handBackLimit),
-    error: { code: 'HANDED_BACK_TOO_OFTEN', message: `Stopping nodes handed it back ${String(deps.settings.handBackLimit)} times.` },
+    error: {
+      code: 'HANDED_BACK_TOO_OFTEN',
+      message: `Stopping nodes handed it back ${String(deps.settings.handBackLimit)} times.`,
+    },
     reason,
   })
 }
@@ -55,4 +64,5 @@ async function write(deps: FinishDeps, bootId: string, finish: Finish): Promise<
 }
 
 /** True for errors after which the same finish may be tried again: it is not known whether it was written, and writing it twice is harmless. */
-export const isWorthRetrying = (error: unknown): boolean => error instanceof QueueError && error.kind === 'unavailable'
+export const isWorthRetrying = (error: unknown): boolean =>
+  error instanceof QueueError && error.kind === 'unavailable'

@@ -28,7 +28,8 @@ export function makeJobWatch(deps: Pick<QueueDeps, 'jobs' | 'signals' | 'log'>):
     async () => {
       for (const callbacks of [...watchers.values()]) for (const callback of [...callbacks]) callback()
       if (ending.size === 0) return
-      for (const id of await deps.jobs.findEnded([...ending.keys()])) for (const callback of [...(ending.get(id) ?? [])]) callback()
+      for (const id of await deps.jobs.findEnded([...ending.keys()]))
+        for (const callback of [...(ending.get(id) ?? [])]) callback()
     },
     { name: 'job watch', log: deps.log },
   )

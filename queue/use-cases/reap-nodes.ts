@@ -1,7 +1,9 @@
 import type { QueueDeps } from './queue-deps.ts'
 
 /** T7: gives up nodes whose lease ran out, takes back their jobs, and has them dispatched at once. */
-export async function reapNodes(deps: Pick<QueueDeps, 'jobs' | 'signals' | 'settings' | 'metrics' | 'log'>): Promise<void> {
+export async function reapNodes(
+  deps: Pick<QueueDeps, 'jobs' | 'signals' | 'settings' | 'metrics' | 'log'>,
+): Promise<void> {
   const { leaseMs, leaseGraceMs, crashLimit } = deps.settings
   const report = await deps.jobs.reapDeadNodes({ leaseMs, graceMs: leaseGraceMs, crashLimit })
   for (const nodeId of report.nodes) deps.log.warn('node given up, its lease ran out', { nodeId })

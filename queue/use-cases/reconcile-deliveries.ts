@@ -17,7 +17,10 @@ export async function reconcileDeliveries(
   for (const { name: tier } of deps.tiers) {
     const stale = await deps.jobs.findStaleDeliveries({ tier, olderThanMs, limit: roundSize })
     if (stale.length === 0) continue
-    const live = await deps.deliveries.findLive(tier, stale.map((job) => job.deliveryId))
+    const live = await deps.deliveries.findLive(
+      tier,
+      stale.map((job) => job.deliveryId),
+    )
     const waiting = stale.filter((job) => live.has(job.deliveryId))
     if (waiting.length > 0) await deps.jobs.touchDeliveries(waiting.map((job) => job.id))
     const lost = await deps.jobs.redispatch(stale.filter((job) => !live.has(job.deliveryId)))

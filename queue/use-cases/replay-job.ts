@@ -16,10 +16,18 @@ export async function replayJob(
   deps: Pick<QueueDeps, 'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics'>,
   actor: Actor,
   id: string,
-  change: { payload?: Json | undefined; idempotency: { key: string; body: string } | null; check: (job: { task: string; payload: Json; tier: string }) => void },
+  change: {
+    payload?: Json | undefined
+    idempotency: { key: string; body: string } | null
+    check: (job: { task: string; payload: Json; tier: string }) => void
+  },
 ): Promise<Submitted> {
   const job = await findJob(deps, actor, id)
-  if (!isTerminal(job.state)) throw new QueueError('JOB_NOT_FINISHED', `Job ${id} is ${job.state}; only a job that has ended can be replayed.`)
+  if (!isTerminal(job.state))
+    throw new QueueError(
+      'JOB_NOT_FINISHED',
+      `Job ${id} is ${job.state}; only a job that has ended can be replayed.`,
+    )
   const payload = change.payload === undefined ? job.payload : change.payload
   change.check({ task: job.task, payload, tier: job.tier })
   return submitJob(

@@ -37,9 +37,16 @@ export async function submitJob(deps: SubmitDeps, actor: Actor, submission: Subm
  * T1 for many. Each gets its own answer, a submitted job or the error that refused it. With `isAtomic` all are stored in one transaction, or none:
  * a key that came with another body refuses all.
  */
-export async function submitMany(deps: SubmitDeps, actor: Actor, submissions: readonly Submission[], options: { isAtomic: boolean }): Promise<(Submitted | QueueError)[]> {
+export async function submitMany(
+  deps: SubmitDeps,
+  actor: Actor,
+  submissions: readonly Submission[],
+  options: { isAtomic: boolean },
+): Promise<(Submitted | QueueError)[]> {
   const jobs = submissions.map((submission) => newJob(deps, actor, submission))
-  const answers = options.isAtomic ? await deps.jobs.acceptAllOrNone(jobs, refuseReusedKey) : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
+  const answers = options.isAtomic
+    ? await deps.jobs.acceptAllOrNone(jobs, refuseReusedKey)
+    : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
   announce(
     deps,
     jobs.filter((_, i) => answers[i]?.kind === 'accepted'),
@@ -67,7 +74,10 @@ function newJob(deps: Pick<QueueDeps, 'newId'>, actor: Actor, { spec, idempotenc
     tenant: actor.tenant,
     userId: actor.userId,
     spec,
-    idempotency: idempotency && { key: idempotency.key, bodyHash: createHash('sha256').update(idempotency.body).digest() },
+    idempotency: idempotency && {
+      key: idempotency.key,
+      bodyHash: createHash('sha256').update(idempotency.body).digest(),
+    },
   }
 }
 
@@ -79,9 +89,13 @@ async function firstJob(deps: SubmitDeps, known: Accepted & { kind: 'known' }, a
 function refuseReusedKey(answer: Accepted, index?: number): void {
   if (answer.kind !== 'known' || answer.isSameBody) return
   const path = index === undefined ? 'Idempotency-Key' : `jobs.${String(index)}.idempotencyKey`
-  throw new QueueError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key came with another body before; use a new key for a new job.', {
-    fields: [{ path, message: 'was used with another body' }],
-  })
+  throw new QueueError(
+    'IDEMPOTENCY_KEY_REUSED',
+    'This idempotency key came with another body before; use a new key for a new job.',
+    {
+      fields: [{ path, message: 'was used with another body' }],
+    },
+  )
 }
 
 function announce(deps: Pick<QueueDeps, 'signals' | 'metrics'>, jobs: readonly NewJob[]): void {
@@ -115,6 +129,10 @@ function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
 }
 
 function asOverload(error: unknown): never {
-  if (error instanceof OverloadError) throw new QueueError('OVERLOADED', 'More jobs arrive than can be stored; try again.', { retryAfterSeconds: 1, cause: error })
+  if (error instanceof OverloadError)
+    throw new QueueError('OVERLOADED', 'More jobs arrive than can be stored; try again.', {
+      retryAfterSeconds: 1,
+      cause: error,
+    })
   throw error
 }

@@ -16,8 +16,19 @@ async function post(path: string, body: string | Uint8Array, headers: Record<str
     headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers },
     body,
   })
-  const problem = (await response.json()) as { status: number; title: string; detail: string; requestId: string; errors?: { path: string; message: string }[] }
-  return { status: response.status, contentType: response.headers.get('Content-Type'), problem, paths: problem.errors?.map((error) => error.path) ?? [] }
+  const problem = (await response.json()) as {
+    status: number
+    title: string
+    detail: string
+    requestId: string
+    errors?: { path: string; message: string }[]
+  }
+  return {
+    status: response.status,
+    contentType: response.headers.get('Content-Type'),
+    problem,
+    paths: problem.errors?.map((error) => error.path) ?? [],
+  }
 }
 
 async function expectNothingStored(): Promise<void> {
@@ -55,13 +66,23 @@ test.each<[string, string | Uint8Array, number, string]>([
   ['a time without an offset', job('"runAt":"2026-11-23T15:00:00"'), 400, 'runAt'],
   ['a time far away', job('"runAt":"9999-12-31T23:59:59Z"'), 400, 'runAt'],
   ['two times', job('"runAt":"2026-11-23T15:00:00Z","delayMs":5'), 400, 'delayMs'],
-  ['an end before the beginning', job('"runAt":"2026-11-23T15:00:00Z","expiresAt":"2026-11-23T14:00:00Z"'), 400, 'expiresAt'],
+  [
+    'an end before the beginning',
+    job('"runAt":"2026-11-23T15:00:00Z","expiresAt":"2026-11-23T14:00:00Z"'),
+    400,
+    'expiresAt',
+  ],
   ['a negative delay', job('"delayMs":-1'), 400, 'delayMs'],
   ['no attempts', job('"retry":{"maxAttempts":0}'), 400, 'retry.maxAttempts'],
   ['an unknown strategy', job('"retry":{"strategy":"linear"}'), 400, 'retry.strategy'],
   ['labels that are no text', job('"labels":{"a":1}'), 400, 'labels.a'],
   ['a label name of odd characters', job('"labels":{"a b":"x"}'), 400, 'labels.a b'],
-  ['too many labels', job(`"labels":{${Array.from({ length: 33 }, (_, i) => `"l${String(i)}":""`).join()}}`), 400, 'labels'],
+  [
+    'too many labels',
+    job(`"labels":{${Array.from({ length: 33 }, (_, i) => `"l${String(i)}":""`).join()}}`),
+    400,
+    'labels',
+  ],
   ['deep nesting', nested(33), 400, `payload${'.0'.repeat(31)}`],
   ['very deep nesting', nested(100_000), 400, `payload${'.0'.repeat(31)}`],
   ['__proto__', job('"payload":{"__proto__":{"admin":true}}'), 400, 'payload.__proto__'],
@@ -73,15 +94,34 @@ test.each<[string, string | Uint8Array, number, string]>([
   ['a key twice', '{"task":"echo","task":"sleep"}', 400, 'task'],
   ['a key twice, deep down', job('"payload":[{"a":{"b":1,"c":2,"b":3}}]'), 400, 'payload.0.a.b'],
   ['a key twice, once in disguise', job('"payload":{"a":1,"\\u0061":2}'), 400, 'payload.a'],
-  ['invalid UTF-8', Uint8Array.from([...Buffer.from('{"task":"echo","payload":"'), 0xc3, 0x28, ...Buffer.from('"}')]), 400, ''],
-  ['too many names', job(`"payload":{${Array.from({ length: 10_001 }, (_, i) => `"${String(i)}":0`).join()}}`), 400, 'payload.9998'],
+  [
+    'invalid UTF-8',
+    Uint8Array.from([...Buffer.from('{"task":"echo","payload":"'), 0xc3, 0x28, ...Buffer.from('"}')]),
+    400,
+    '',
+  ],
+  [
+    'too many names',
+    job(`"payload":{${Array.from({ length: 10_001 }, (_, i) => `"${String(i)}":0`).join()}}`),
+    400,
+    'payload.9998',
+  ],
   ['a payload that does not fit its task', '{"task":"sleep","payload":{"ms":-5}}', 422, 'payload.ms'],
-  ['a payload with a field that its task does not know', '{"task":"sleep","payload":{"ms":5,"s":1}}', 422, 'payload.s'],
+  [
+    'a payload with a field that its task does not know',
+    '{"task":"sleep","payload":{"ms":5,"s":1}}',
+    422,
+    'payload.s',
+  ],
   ['a command as text', '{"task":"command","payload":{"argv":"rm -rf /"}}', 422, 'payload.argv'],
   ['a command of nothing', '{"task":"command","payload":{"argv":[]}}', 422, 'payload.argv'],
 ])('a job with %s is refused with a problem that names the field', async (_name, body, status, path) => {
   const answer = await post('/v1/jobs', body)
-  expect(answer).toMatchObject({ status, contentType: 'application/problem+json; charset=utf-8', problem: { status } })
+  expect(answer).toMatchObject({
+    status,
+    contentType: 'application/problem+json; charset=utf-8',
+    problem: { status },
+  })
   expect(answer.paths).toContain(path)
   expect(answer.problem.detail).toMatch(/\.$/)
   expect(answer.problem.requestId).toMatch(/./)
@@ -96,13 +136,23 @@ test('a body of 10 MB is refused as too large, with the limit', async () => {
 
 test('a small body that unpacks to a large one is refused as too large', async () => {
   const { gzipSync } = await import('node:zlib')
-  const answer = await post('/v1/jobs', gzipSync(job(`"payload":"${'x'.repeat(10_000_000)}"`)), { 'Content-Encoding': 'gzip' })
+  const answer = await post('/v1/jobs', gzipSync(job(`"payload":"${'x'.repeat(10_000_000)}"`)), {
+    'Content-Encoding': 'gzip',
+  })
   expect(answer.status).toBe(413)
 })
 
 test('another content type is refused with the one that is taken', async () => {
-  for (const type of ['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'application/json; charset=latin1']) {
-    expect(await post('/v1/jobs', '{"task":"echo"}', { 'Content-Type': type })).toMatchObject({ status: 415, paths: ['Content-Type'] })
+  for (const type of [
+    'text/plain',
+    'application/xml',
+    'application/x-www-form-urlencoded',
+    'application/json; charset=latin1',
+  ]) {
+    expect(await post('/v1/jobs', '{"task":"echo"}', { 'Content-Type': type })).toMatchObject({
+      status: 415,
+      paths: ['Content-Type'],
+    })
   }
 })
 
@@ -120,7 +170,10 @@ test.each([
   ['?__proto__=1', '__proto__'],
 ])('a list with %s is refused with a problem that names the parameter', async (query, path) => {
   const { status, body } = await gateway.call('GET', `/v1/jobs${query}`, { token })
-  expect({ status, paths: body.errors?.map((error: { path: string }) => error.path) }).toEqual({ status: 400, paths: [path] })
+  expect({ status, paths: body.errors?.map((error: { path: string }) => error.path) }).toEqual({
+    status: 400,
+    paths: [path],
+  })
 })
 
 test.each<[string, string, Record<string, string>, string]>([
@@ -142,10 +195,19 @@ test('an id that is none is refused, and one that does not exist is not found', 
 })
 
 test('a call that does not exist, a method that is not possible, and a part for later are told apart', async () => {
-  expect(await gateway.call('GET', '/v1/nothing', { token })).toMatchObject({ status: 404, body: { detail: 'There is no such page; /docs lists all calls.' } })
+  expect(await gateway.call('GET', '/v1/nothing', { token })).toMatchObject({
+    status: 404,
+    body: { detail: 'There is no such page; /docs lists all calls.' },
+  })
   const wrongMethod = await gateway.call('PUT', '/v1/jobs', { token, body: {} })
-  expect({ status: wrongMethod.status, allow: wrongMethod.headers.get('Allow') }).toEqual({ status: 405, allow: 'POST, GET' })
-  expect(await gateway.call('POST', '/v1/workflows', { token, body: {} })).toMatchObject({ status: 404, body: { detail: expect.stringContaining('not part of this version') } })
+  expect({ status: wrongMethod.status, allow: wrongMethod.headers.get('Allow') }).toEqual({
+    status: 405,
+    allow: 'POST, GET',
+  })
+  expect(await gateway.call('POST', '/v1/workflows', { token, body: {} })).toMatchObject({
+    status: 404,
+    body: { detail: expect.stringContaining('not part of this version') },
+  })
 })
 
 test.each([

@@ -17,11 +17,21 @@ beforeAll(async () => {
 })
 
 /** A token like ours but for what is changed; undefined leaves a claim or header out. */
-function forge(options: { claims?: Record<string, unknown>; header?: Record<string, unknown>; secret?: string; sign?: SignOptions }): string {
+function forge(options: {
+  claims?: Record<string, unknown>
+  header?: Record<string, unknown>
+  secret?: string
+  sign?: SignOptions
+}): string {
   const claims = { ...(jwt.decode(good) as Record<string, unknown>), ...options.claims }
   const header = { alg: 'HS256', typ: 'at+jwt', kid, ...options.header }
-  const present = (record: Record<string, unknown>) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
-  return jwt.sign(present(claims), options.secret ?? testSecret, { noTimestamp: true, header: present(header) as unknown as jwt.JwtHeader, ...options.sign })
+  const present = (record: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+  return jwt.sign(present(claims), options.secret ?? testSecret, {
+    noTimestamp: true,
+    header: present(header) as unknown as jwt.JwtHeader,
+    ...options.sign,
+  })
 }
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -55,7 +65,15 @@ test.each<[string, () => string]>([
   ['with a path as kid', () => forge({ header: { kid: '../../../../dev/null' } })],
   ['with SQL as kid', () => forge({ header: { kid: "' UNION SELECT 'x" } })],
   ['with a list as kid', () => raw({ alg: 'HS256', typ: 'at+jwt', kid: [kid] })],
-  ['with a key of its own in the header', () => raw({ alg: 'HS256', typ: 'at+jwt', jwk: { kty: 'oct', k: 'AAAA' } }, undefined, createHmac('sha256', Buffer.alloc(3)).update('x').digest('base64url'))],
+  [
+    'with a key of its own in the header',
+    () =>
+      raw(
+        { alg: 'HS256', typ: 'at+jwt', jwk: { kty: 'oct', k: 'AAAA' } },
+        undefined,
+        createHmac('sha256', Buffer.alloc(3)).update('x').digest('base64url'),
+      ),
+  ],
   ['of another type', () => forge({ header: { typ: 'JWT' } })],
   ['without a type', () => forge({ header: { typ: undefined } })],
   ['for another audience', () => forge({ claims: { aud: 'noodle-admin' } })],
@@ -69,7 +87,15 @@ test.each<[string, () => string]>([
   ['of a user who does not exist', () => forge({ claims: { sub: '00000000-0000-7000-8000-000000000000' } })],
   ['of an earlier version of the user', () => forge({ claims: { ver: 0 } })],
   ['with a flipped bit', () => good.slice(0, -2) + (good.at(-2) === 'A' ? 'B' : 'A') + good.slice(-1)],
-  ['with another payload under its signature', () => [good.split('.')[0], encode({ ...(jwt.decode(good) as object), role: 'admin' }), good.split('.')[2]].join('.')],
+  [
+    'with another payload under its signature',
+    () =>
+      [
+        good.split('.')[0],
+        encode({ ...(jwt.decode(good) as object), role: 'admin' }),
+        good.split('.')[2],
+      ].join('.'),
+  ],
   ['of 10 kB', () => `${good}${'A'.repeat(10_000)}`],
   ['for the dashboard', () => gateway.gateway.auth.dashboard.tokens.issue(user)],
   ['that is a refresh token', () => 'A'.repeat(43)],
@@ -77,9 +103,12 @@ test.each<[string, () => string]>([
   expect(await statusOf(`Bearer ${make()}`)).toBe(401)
 })
 
-test.each(['', 'Bearer', 'Bearer ', 'Basic YTpi', 'Token x', 'Bearer a b', 'Bearer a.b.c', 'Bearer ..'])('the header %p lets nobody in', async (header) => {
-  expect(await statusOf(header)).toBe(401)
-})
+test.each(['', 'Bearer', 'Bearer ', 'Basic YTpi', 'Token x', 'Bearer a b', 'Bearer a.b.c', 'Bearer ..'])(
+  'the header %p lets nobody in',
+  async (header) => {
+    expect(await statusOf(header)).toBe(401)
+  },
+)
 
 test('a header of 100 kB is refused before anything reads it', async () => {
   expect(await statusOf(`Bearer ${'A'.repeat(100_000)}`)).toBe(431)
@@ -91,7 +120,10 @@ test('a role in the token gives nothing: what counts is the role of the user', a
 })
 
 test('after a rotation of the secret tokens of the previous one are valid, and new ones are signed with the new one', async () => {
-  const rotated = await openTestGateway({ AUTH_JWT_SECRET: 'a new secret of more than thirty-two bytes', AUTH_JWT_PREVIOUS_SECRETS: testSecret })
+  const rotated = await openTestGateway({
+    AUTH_JWT_SECRET: 'a new secret of more than thirty-two bytes',
+    AUTH_JWT_PREVIOUS_SECRETS: testSecret,
+  })
   const someone = await rotated.aUser('user')
   const old = forge({ claims: { sub: someone.id } })
   const fresh = rotated.gateway.auth.tokens.issue(someone)

@@ -5,7 +5,10 @@ import { waitFor } from '../support/wait-for.ts'
 /** A write that ends when the test says so. */
 function heldWrites() {
   const rounds: { items: number[]; end: () => void }[] = []
-  const write = (items: number[]) => new Promise<number[]>((resolve) => rounds.push({ items, end: () => resolve(items.map((item) => item * 10)) }))
+  const write = (items: number[]) =>
+    new Promise<number[]>((resolve) =>
+      rounds.push({ items, end: () => resolve(items.map((item) => item * 10)) }),
+    )
   return { rounds, write }
 }
 
@@ -53,7 +56,12 @@ test('an item that breaks its write fails alone; its neighbours are written', as
   const outcomes = Promise.allSettled([11, 12, 13, 14].map((item) => batch.add(item)))
   first()
   await blocker
-  expect((await outcomes).map((outcome) => outcome.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+  expect((await outcomes).map((outcome) => outcome.status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ])
   expect(written.flat().sort()).toEqual([0, 11, 12, 14].sort())
 })
 

@@ -24,7 +24,13 @@ const problemsOf = (read: () => unknown): readonly string[] => {
 
 test('default < file of the environment < environment < secret file', () => {
   const dir = folder({ 'test.yaml': 'CONCURRENCY: 3\nLEASE_SECONDS: 7\nDISPATCH_WINDOW: 5\n', secret: '9\n' })
-  const env = { NOODLE_ENV: 'test', NOODLE_CONFIG_DIR: dir, LEASE_SECONDS: '8', DISPATCH_WINDOW: '6', DISPATCH_WINDOW_FILE: join(dir, 'secret') }
+  const env = {
+    NOODLE_ENV: 'test',
+    NOODLE_CONFIG_DIR: dir,
+    LEASE_SECONDS: '8',
+    DISPATCH_WINDOW: '6',
+    DISPATCH_WINDOW_FILE: join(dir, 'secret'),
+  }
   expect(readConfig(['CRASH_LIMIT', 'CONCURRENCY', 'LEASE_SECONDS', 'DISPATCH_WINDOW'], env)).toEqual({
     CRASH_LIMIT: 3,
     CONCURRENCY: 3,
@@ -34,29 +40,48 @@ test('default < file of the environment < environment < secret file', () => {
 })
 
 test('every wrong option is named in one message', () => {
-  const problems = problemsOf(() => readConfig(['CONCURRENCY', 'PORT', 'DATABASE_URL', 'AUTH_JWT_SECRET'], { CONCURRENCY: '0', PORT: 'http', AUTH_JWT_SECRET: 'short' }))
+  const problems = problemsOf(() =>
+    readConfig(['CONCURRENCY', 'PORT', 'DATABASE_URL', 'AUTH_JWT_SECRET'], {
+      CONCURRENCY: '0',
+      PORT: 'http',
+      AUTH_JWT_SECRET: 'short',
+    }),
+  )
   expect(problems).toHaveLength(4)
-  expect(problems.join('\n')).toMatch(/CONCURRENCY: .*1[^]*PORT: [^]*DATABASE_URL is not set[^]*AUTH_JWT_SECRET: must be at least 32 bytes/)
+  expect(problems.join('\n')).toMatch(
+    /CONCURRENCY: .*1[^]*PORT: [^]*DATABASE_URL is not set[^]*AUTH_JWT_SECRET: must be at least 32 bytes/,
+  )
 })
 
 test('a mistyped option in a file is refused with the one that was probably meant', () => {
   const dir = folder({ 'test.yaml': 'CONCURENCY: 3\n' })
-  expect(problemsOf(() => readConfig(['CONCURRENCY'], { NOODLE_ENV: 'test', NOODLE_CONFIG_DIR: dir }))).toEqual([
-    `${join(dir, 'test.yaml')}: there is no option CONCURENCY; did you mean CONCURRENCY?`,
-  ])
+  expect(
+    problemsOf(() => readConfig(['CONCURRENCY'], { NOODLE_ENV: 'test', NOODLE_CONFIG_DIR: dir })),
+  ).toEqual([`${join(dir, 'test.yaml')}: there is no option CONCURENCY; did you mean CONCURRENCY?`])
 })
 
 test('an environment without a file, and a secret file that is not there, are refused', () => {
-  expect(problemsOf(() => readConfig(['PORT'], { NOODLE_ENV: 'moon', NOODLE_CONFIG_DIR: '/nowhere' }))[0]).toMatch(/there is no \/nowhere\/moon\.yaml/)
-  expect(problemsOf(() => readConfig(['PORT'], { PORT_FILE: '/nowhere' }))[0]).toMatch(/PORT_FILE names \/nowhere/)
+  expect(
+    problemsOf(() => readConfig(['PORT'], { NOODLE_ENV: 'moon', NOODLE_CONFIG_DIR: '/nowhere' }))[0],
+  ).toMatch(/there is no \/nowhere\/moon\.yaml/)
+  expect(problemsOf(() => readConfig(['PORT'], { PORT_FILE: '/nowhere' }))[0]).toMatch(
+    /PORT_FILE names \/nowhere/,
+  )
 })
 
 test('the tier table comes from JSON or from a file, and must make sense', () => {
-  expect(readConfig(['TIERS'], { TIERS: '[{"name":"tiny","cpu":1,"memoryMb":64,"gpu":0}]' }).TIERS).toEqual([{ name: 'tiny', cpu: 1, memoryMb: 64, gpu: 0 }])
-  expect(problemsOf(() => readConfig(['TIERS'], { TIERS: '[{"name":"tiny","cpu":-1,"memoryMb":64,"gpu":0}]' }))[0]).toMatch(/^TIERS at 0\.cpu: /)
+  expect(readConfig(['TIERS'], { TIERS: '[{"name":"tiny","cpu":1,"memoryMb":64,"gpu":0}]' }).TIERS).toEqual([
+    { name: 'tiny', cpu: 1, memoryMb: 64, gpu: 0 },
+  ])
+  expect(
+    problemsOf(() => readConfig(['TIERS'], { TIERS: '[{"name":"tiny","cpu":-1,"memoryMb":64,"gpu":0}]' }))[0],
+  ).toMatch(/^TIERS at 0\.cpu: /)
   expect(problemsOf(() => readConfig(['TIERS'], { TIERS: 'small' }))[0]).toMatch(/^TIERS: /)
 })
 
 test('LOG_LEVEL is taken in any case, and large is the tier heavy', () => {
-  expect(readConfig(['LOG_LEVEL', 'TIER'], { LOG_LEVEL: 'INFO', TIER: 'small, large' })).toEqual({ LOG_LEVEL: 'info', TIER: ['small', 'heavy'] })
+  expect(readConfig(['LOG_LEVEL', 'TIER'], { LOG_LEVEL: 'INFO', TIER: 'small, large' })).toEqual({
+    LOG_LEVEL: 'info',
+    TIER: ['small', 'heavy'],
+  })
 })

@@ -12,5 +12,9 @@ test('secrets vanish by their names, at any depth, and from URLs and errors', ()
     jobId: 'kept',
   })
   expect(JSON.stringify(line)).not.toMatch(/p[1-7]/)
-  expect(line).toMatchObject({ jobId: 'kept', headers: { accept: 'x' }, url: 'postgres://user:[redacted]@host/db' })
+  expect(line).toMatchObject({
+    jobId: 'kept',
+    headers: { accept: 'x' },
+    url: 'postgres://user:[redacted]@host/db',
+  })
 })

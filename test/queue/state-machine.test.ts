@@ -47,7 +47,8 @@ interface World {
   jobs: ModelJob[]
 }
 
-const pick = <T>(list: readonly T[], n: number): T | undefined => (list.length === 0 ? undefined : list[n % list.length])
+const pick = <T>(list: readonly T[], n: number): T | undefined =>
+  list.length === 0 ? undefined : list[n % list.length]
 
 /** Where a job goes that stops running without success. */
 function stops(job: ModelJob, isSpent: boolean): void {
@@ -64,7 +65,18 @@ const steps: Record<string, Step> = {
   async submit(world) {
     if (world.jobs.length === 4) return
     const id = await submit(world.deps, { retry: { maxAttempts, backoffMs: 0, strategy: 'fixed' } })
-    world.jobs.push({ id, state: 'pending', holder: null, current: null, stale: [], isFlagged: false, failures: 0, crashes: 0, handBacks: 0, expires: false })
+    world.jobs.push({
+      id,
+      state: 'pending',
+      holder: null,
+      current: null,
+      stale: [],
+      isFlagged: false,
+      failures: 0,
+      crashes: 0,
+      handBacks: 0,
+      expires: false,
+    })
   },
   async dispatch(world) {
     await dispatchJobs(world.deps)
@@ -88,24 +100,42 @@ const steps: Record<string, Step> = {
     Object.assign(job, { state: 'running', holder: bootId, current: claimed })
   },
   async finish(world, n) {
-    const job = pick(world.jobs.filter((one) => one.current !== null), n)
+    const job = pick(
+      world.jobs.filter((one) => one.current !== null),
+      n,
+    )
     if (!job?.current || !job.holder) return
-    const state = await finishJob(world.deps, job.holder, job.current, { kind: 'succeeded', result: n, usage: { wallMs: 1 } })
+    const state = await finishJob(world.deps, job.holder, job.current, {
+      kind: 'succeeded',
+      result: n,
+      usage: { wallMs: 1 },
+    })
     job.stale.push({ bootId: job.holder, job: job.current })
     Object.assign(job, { state: 'succeeded', holder: null, current: null, isFlagged: false })
     expect(state).toBe('succeeded')
   },
   async fail(world, n) {
-    const job = pick(world.jobs.filter((one) => one.current !== null), n)
+    const job = pick(
+      world.jobs.filter((one) => one.current !== null),
+      n,
+    )
     if (!job?.current || !job.holder) return
     const isFinal = n % 5 === 0
-    const state = await finishJob(world.deps, job.holder, job.current, { kind: 'failed', error: { code: 'TASK_ERROR', message: 'no' }, isFinal, usage: { wallMs: 1 } })
+    const state = await finishJob(world.deps, job.holder, job.current, {
+      kind: 'failed',
+      error: { code: 'TASK_ERROR', message: 'no' },
+      isFinal,
+      usage: { wallMs: 1 },
+    })
     job.failures++
     stops(job, isFinal || job.failures >= maxAttempts)
     expect(state).toBe(job.state)
   },
   async handBack(world, n) {
-    const job = pick(world.jobs.filter((one) => one.current !== null), n)
+    const job = pick(
+      world.jobs.filter((one) => one.current !== null),
+      n,
+    )
     if (!job?.current || !job.holder) return
     await handBackJob(world.deps, job.holder, { ...job.current, handBacks: job.handBacks }, 'test')
     job.handBacks++
@@ -113,10 +143,19 @@ const steps: Record<string, Step> = {
   },
   /** A holder of the past comes back and reports: it must not be believed. */
   async finishStale(world, n) {
-    const job = pick(world.jobs.filter((one) => one.stale.length > 0), n)
+    const job = pick(
+      world.jobs.filter((one) => one.stale.length > 0),
+      n,
+    )
     const stale = job && pick(job.stale, n)
     if (!stale) return
-    expect(await finishJob(world.deps, stale.bootId, stale.job, { kind: 'succeeded', result: 'stale', usage: { wallMs: 1 } })).toBeNull()
+    expect(
+      await finishJob(world.deps, stale.bootId, stale.job, {
+        kind: 'succeeded',
+        result: 'stale',
+        usage: { wallMs: 1 },
+      }),
+    ).toBeNull()
     expect(await handBackJob(world.deps, stale.bootId, stale.job, 'stale')).toBeNull()
   },
   async cancel(world, n) {
@@ -133,12 +172,15 @@ const steps: Record<string, Step> = {
     await world.db.query("UPDATE jobs SET expires_at = now() - interval '1 second' WHERE id = $1", [job.id])
     job.expires = true
     await expireJobs(world.deps)
-    for (const one of world.jobs) if (one.expires && (one.state === 'pending' || one.state === 'queued')) one.state = 'expired'
+    for (const one of world.jobs)
+      if (one.expires && (one.state === 'pending' || one.state === 'queued')) one.state = 'expired'
   },
   async killNode(world, n) {
     const i = n % 2 === 0 ? 0 : 1
     const bootId = world.boots[i]
-    await world.db.query("UPDATE nodes SET lease_expires_at = now() - interval '1 hour' WHERE boot_id = $1", [bootId])
+    await world.db.query("UPDATE nodes SET lease_expires_at = now() - interval '1 hour' WHERE boot_id = $1", [
+      bootId,
+    ])
     await reapNodes(world.deps)
     for (const job of world.jobs) {
       if (job.holder !== bootId) continue
@@ -152,8 +194,13 @@ const steps: Record<string, Step> = {
   async renew(world, n) {
     const bootId = world.boots[n % 2 === 0 ? 0 : 1]
     const renewal = await world.deps.nodes.renew(bootId, 60_000)
-    expect(renewal?.held.map(({ id, isCancelRequested }) => `${id} ${String(isCancelRequested)}`).sort()).toEqual(
-      world.jobs.filter((job) => job.holder === bootId).map((job) => `${job.id} ${String(job.isFlagged)}`).sort(),
+    expect(
+      renewal?.held.map(({ id, isCancelRequested }) => `${id} ${String(isCancelRequested)}`).sort(),
+    ).toEqual(
+      world.jobs
+        .filter((job) => job.holder === bootId)
+        .map((job) => `${job.id} ${String(job.isFlagged)}`)
+        .sort(),
     )
   },
   async renewDead(world, n) {
@@ -164,19 +211,35 @@ const steps: Record<string, Step> = {
 
 /** Jobs must get to run often enough for what happens to running jobs to happen. */
 const aStep = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('dispatch', 'deliver', 'deliver', 'fail', 'handBack', 'finishStale') },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom('dispatch', 'deliver', 'deliver', 'fail', 'handBack', 'finishStale'),
+  },
   { weight: 4, arbitrary: fc.constantFrom(...Object.keys(steps)) },
 )
 
 async function expectSameAsModel(world: World, trail: readonly string[]): Promise<void> {
   for (const job of world.jobs) {
     const row = await world.deps.jobs.find(job.id, null)
-    const seen = { state: row?.state, failures: row?.failures, crashes: row?.crashes, handBacks: row?.handBacks, isFlagged: row?.state === 'running' && row.cancelRequestedAt !== null }
+    const seen = {
+      state: row?.state,
+      failures: row?.failures,
+      crashes: row?.crashes,
+      handBacks: row?.handBacks,
+      isFlagged: row?.state === 'running' && row.cancelRequestedAt !== null,
+    }
     const { state, failures, crashes, handBacks, isFlagged } = job
     expect({ trail, ...seen }).toEqual({ trail, state, failures, crashes, handBacks, isFlagged })
-    const { rows } = await world.db.query<{ state: JobState; fence: string | null; seq: number }>('SELECT state, fence, seq FROM job_events WHERE job_id = $1 ORDER BY seq', [job.id])
+    const { rows } = await world.db.query<{ state: JobState; fence: string | null; seq: number }>(
+      'SELECT state, fence, seq FROM job_events WHERE job_id = $1 ORDER BY seq',
+      [job.id],
+    )
     const states = rows.map((event) => event.state)
-    states.forEach((to, i) => expect({ from: states[i - 1] ?? null, to, isMove: canMove(states[i - 1] ?? null, to) }).toMatchObject({ isMove: true }))
+    states.forEach((to, i) =>
+      expect({ from: states[i - 1] ?? null, to, isMove: canMove(states[i - 1] ?? null, to) }).toMatchObject({
+        isMove: true,
+      }),
+    )
     expect(rows.map((event) => event.seq)).toEqual(rows.map((_, i) => i + 1))
     expect(states.at(-1)).toBe(job.state)
     const fences = rows.filter((event) => event.state === 'running').map((event) => Number(event.fence))
@@ -185,21 +248,34 @@ async function expectSameAsModel(world: World, trail: readonly string[]): Promis
 }
 
 test('whatever gateways, nodes and reapers do, in any order, each job goes by the table, and only its holder is believed', async () => {
-  const { deps, databaseUrl } = await openTestQueue({ crashLimit, handBackLimit, leaseMs: 3_600_000, leaseGraceMs: 0 })
+  const { deps, databaseUrl } = await openTestQueue({
+    crashLimit,
+    handBackLimit,
+    leaseMs: 3_600_000,
+    leaseGraceMs: 0,
+  })
   const db = new pg.Client(databaseUrl)
   await db.connect()
   cleanUp(() => db.end())
-  await db.query("UPDATE platform SET reaper_seen_at = now(), reaper_held_until = now() - interval '1 second'")
+  await db.query(
+    "UPDATE platform SET reaper_seen_at = now(), reaper_held_until = now() - interval '1 second'",
+  )
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(aStep, fc.nat(59)), { minLength: 1, maxLength: 60, size: 'max' }), async (trail) => {
-      await db.query('TRUNCATE jobs, job_events, attempts')
-      const world: World = { deps, db, boots: [await aNode(deps), await aNode(deps)], dead: [], jobs: [] }
-      await steps['submit']?.(world, 0)
-      for (const [i, [name, n]] of trail.entries()) {
-        await steps[name]?.(world, n)
-        await expectSameAsModel(world, trail.slice(0, i + 1).map((step) => step.join(' ')))
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.tuple(aStep, fc.nat(59)), { minLength: 1, maxLength: 60, size: 'max' }),
+      async (trail) => {
+        await db.query('TRUNCATE jobs, job_events, attempts')
+        const world: World = { deps, db, boots: [await aNode(deps), await aNode(deps)], dead: [], jobs: [] }
+        await steps['submit']?.(world, 0)
+        for (const [i, [name, n]] of trail.entries()) {
+          await steps[name]?.(world, n)
+          await expectSameAsModel(
+            world,
+            trail.slice(0, i + 1).map((step) => step.join(' ')),
+          )
+        }
+      },
+    ),
     { numRuns: Number(process.env['STATE_MACHINE_RUNS'] ?? 30) },
   )
 })

@@ -32,7 +32,11 @@ export interface Platform {
   ops: PlatformProcess
   /** An access token of the first admin. */
   token(): Promise<string>
-  call(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; headers: Headers; body: any }> // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are JSON, which the test looks into
+  call(
+    method: string,
+    path: string,
+    options?: { token?: string; body?: unknown; headers?: Record<string, string> },
+  ): Promise<{ status: number; headers: Headers; body: any }> // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are JSON, which the test looks into
 }
 
 /** The real processes on this test's stores: a gateway and ops, ready; they are stopped after the test, and must exit 0. */
@@ -51,7 +55,10 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   }
   const ops = start('ops/main.ts', env)
   const gateway = start('api/main.ts', env)
-  await waitFor(async () => (await fetch(`${url}/ready`)).ok, { timeoutMs: processMs, what: `the gateway to be ready: ${gateway.output()}` })
+  await waitFor(async () => (await fetch(`${url}/ready`)).ok, {
+    timeoutMs: processMs,
+    what: `the gateway to be ready: ${gateway.output()}`,
+  })
 
   let token: Promise<string> | undefined
   const platform: Platform = {
@@ -67,7 +74,9 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
       return worker
     },
     token() {
-      token ??= platform.call('POST', '/v1/auth/token', { body: { username: 'admin', password: adminPassword } }).then(({ body }) => body.accessToken as string)
+      token ??= platform
+        .call('POST', '/v1/auth/token', { body: { username: 'admin', password: adminPassword } })
+        .then(({ body }) => body.accessToken as string)
       return token
     },
     async call(method, path, options = {}) {
@@ -81,7 +90,11 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
         ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
       })
       const text = await response.text()
-      return { status: response.status, headers: response.headers, body: text && /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text }
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text && /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text,
+      }
     },
   }
   return platform
@@ -94,14 +107,18 @@ function start(main: string, env: Record<string, string>): PlatformProcess {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   const result: PlatformProcess = {
     child,
     output: () => output,
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-      const code = await Promise.race([exited, new Promise<'late'>((resolve) => setTimeout(resolve, processMs, 'late').unref())])
+      const code = await Promise.race([
+        exited,
+        new Promise<'late'>((resolve) => setTimeout(resolve, processMs, 'late').unref()),
+      ])
       if (code !== 'late') return code
       child.kill('SIGKILL')
       throw new Error(`${main} did not stop within ${String(processMs)} ms:\n${output}`)

@@ -13,7 +13,10 @@ import { testDatabase } from './test-database.ts'
 import { testRedis } from './test-redis.ts'
 
 /** The queue on real stores, which closes itself after the test. */
-export async function openTestQueue(settings: Partial<QueueDeps['settings']> = {}, options: { redisUrl?: string } = {}): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
+export async function openTestQueue(
+  settings: Partial<QueueDeps['settings']> = {},
+  options: { redisUrl?: string } = {},
+): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
   const [databaseUrl, redisUrl] = [await testDatabase(), options.redisUrl ?? (await testRedis())]
   const config = readConfig(queueOptions, { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl })
   const queue = await openQueue(config, { name: 'test', log: silentLogger, metrics: makeMetrics() })
@@ -21,9 +24,18 @@ export async function openTestQueue(settings: Partial<QueueDeps['settings']> = {
   return { deps: { ...queue.deps, settings: { ...queue.deps.settings, ...settings } }, databaseUrl, redisUrl }
 }
 
-export const alice: Actor = { userId: '00000000-0000-7000-8000-00000000000a', username: 'alice', role: 'user', tenant: 'wonderland' }
-export const bob: Actor = { userId: '00000000-0000-7000-8000-00000000000b', username: 'bob', role: 'user', tenant: 'builders' }
-export const root: Actor = { userId: '00000000-0000-7000-8000-00000000000c', username: 'root', role: 'admin', tenant: 'default' }
+export const alice: Actor = {
+  userId: '00000000-0000-7000-8000-00000000000a',
+  username: 'alice',
+  role: 'user',
+  tenant: 'wonderland',
+}
+export const bob: Actor = {
+  userId: '00000000-0000-7000-8000-00000000000b',
+  username: 'bob',
+  role: 'user',
+  tenant: 'builders',
+}
 
 /** A submission that is checked already. */
 export function aJob(fields: Partial<JobSpec> = {}): JobSpec {
@@ -44,20 +56,38 @@ export function aJob(fields: Partial<JobSpec> = {}): JobSpec {
   }
 }
 
-export async function submit(deps: QueueDeps, fields: Partial<JobSpec> = {}, actor: Actor = alice): Promise<string> {
+export async function submit(
+  deps: QueueDeps,
+  fields: Partial<JobSpec> = {},
+  actor: Actor = alice,
+): Promise<string> {
   return (await submitJob(deps, actor, { spec: aJob(fields), idempotency: null })).job.id
 }
 
 /** Registers a node and answers with its boot id. */
 export async function aNode(deps: QueueDeps, id = `node-${deps.newId()}`, leaseMs = 60_000): Promise<string> {
   const bootId = deps.newId()
-  const node = { id, bootId, tiers: ['small'], cpus: 2, memoryMb: 4096, gpus: 0, concurrency: 10, version: '0', tasks: [] }
+  const node = {
+    id,
+    bootId,
+    tiers: ['small'],
+    cpus: 2,
+    memoryMb: 4096,
+    gpus: 0,
+    concurrency: 10,
+    version: '0',
+    tasks: [],
+  }
   if (!(await deps.nodes.register(node, leaseMs))) throw new Error(`Node ${id} is live already.`)
   return bootId
 }
 
 /** Submits a job and brings it to running on the boot. */
-export async function aRunningJob(deps: QueueDeps, bootId: string, fields: Partial<JobSpec> = {}): Promise<ClaimedJob> {
+export async function aRunningJob(
+  deps: QueueDeps,
+  bootId: string,
+  fields: Partial<JobSpec> = {},
+): Promise<ClaimedJob> {
   const id = await submit(deps, fields)
   await dispatchJobs(deps)
   const job = await claimJob(deps, bootId, { id, seq: 1 })

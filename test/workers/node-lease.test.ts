@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import { QueueError } from '../../queue/domain/errors.ts'
 import { cancelJob } from '../../queue/use-cases/cancel-job.ts'
@@ -71,7 +72,7 @@ test('a run whose row is flagged is stopped, within its grace', async () => {
 })
 
 test('a node that can not renew stops its jobs before its lease ends, and hands them back when it can', async () => {
-  const opened = await openTestQueue({ leaseMs: 600 })
+  const opened = await openTestQueue({ leaseMs: 1000 })
   const { link, deps } = withLosablePostgres(opened.deps)
   const node = openNode(deps)
   await node.lease.start()
@@ -79,17 +80,16 @@ test('a node that can not renew stops its jobs before its lease ends, and hands 
   if (!boot) throw new Error('not live')
   const run = node.runs.begin(await aRunningJob(deps, boot.id), boot)
   link.isAway = true
-  await waitFor(() => run.stopping.signal.aborted)
+  await once(run.stopping.signal, 'abort')
+  const stoppedAtMs = Date.now() // Postgres has the same clock here
   expect(stopOf(run.stopping.signal)).toEqual({ reason: 'lease lost', killGraceMs: 0 })
-  expect(node.kills()).toBe(1)
+  expect(node.kills()).toBeGreaterThan(0)
   expect(node.lease.isLive(boot)).toBe(false)
-  const left = await connected(opened.databaseUrl, async (client) => {
-    const { rows } = await client.query<{ left: number }>(
-      'SELECT extract(epoch FROM lease_expires_at - now())::float8 AS left FROM nodes',
-    )
-    return rows[0]?.left ?? 0
+  const leaseEndMs = await connected(opened.databaseUrl, async (client) => {
+    const { rows } = await client.query<{ lease_expires_at: Date }>('SELECT lease_expires_at FROM nodes')
+    return rows[0]?.lease_expires_at.getTime()
   })
-  expect(left).toBeGreaterThan(0) // nobody can have taken them yet
+  expect(stoppedAtMs).toBeLessThan(leaseEndMs ?? 0) // nobody can have taken them yet
   node.runs.end(run)
   link.isAway = false
   await waitFor(async () => (await stateOf(deps, run.job.id)) === 'pending')
@@ -97,7 +97,7 @@ test('a node that can not renew stops its jobs before its lease ends, and hands 
 })
 
 test('a node that was given up stops its jobs and registers anew under its name', async () => {
-  const { deps, databaseUrl } = await openTestQueue({ leaseMs: 600 })
+  const { deps, databaseUrl } = await openTestQueue({ leaseMs: 1500 })
   const node = openNode(deps)
   await node.lease.start()
   const boot = await node.boot()

@@ -14,7 +14,10 @@ export const authRoutes = (deps: GatewayDeps) => [
     tag: 'Login',
     summary: 'Log in',
     body: loginBody,
-    responses: { 200: { description: 'An access token, and a refresh token for the next', schema: tokenView }, 401: { description: 'Wrong name or password' } },
+    responses: {
+      200: { description: 'An access token, and a refresh token for the next', schema: tokenView },
+      401: { description: 'Wrong name or password' },
+    },
     async handle(call) {
       return { status: 200, headers: noStore, body: await beginSession(deps, call, call.body) }
     },
@@ -25,9 +28,13 @@ export const authRoutes = (deps: GatewayDeps) => [
     access: 'anyone',
     tag: 'Login',
     summary: 'Get a new pair of tokens for a refresh token',
-    description: 'The refresh token is spent by it. One that is used again ends the whole session, for somebody has a copy.',
+    description:
+      'The refresh token is spent by it. One that is used again ends the whole session, for somebody has a copy.',
     body: refreshBody,
-    responses: { 200: { description: 'A new pair', schema: tokenView }, 401: { description: 'Spent, revoked, expired or unknown' } },
+    responses: {
+      200: { description: 'A new pair', schema: tokenView },
+      401: { description: 'Spent, revoked, expired or unknown' },
+    },
     async handle(call) {
       return { status: 200, headers: noStore, body: await refreshSession(deps, call, call.body.refreshToken) }
     },

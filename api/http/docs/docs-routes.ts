@@ -6,7 +6,8 @@ import { HttpProblem } from '../problem.ts'
 import { type Route, route } from '../route.ts'
 
 /** Swagger UI sets inline styles and data: images; its scripts are files of ours. */
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+const contentSecurityPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 const page = `<!doctype html>
 <html lang="en">
@@ -28,12 +29,19 @@ const page = `<!doctype html>
 const script = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: true, persistAuthorization: false })
 `
 
-const assets: Record<string, string> = { 'swagger-ui.css': 'text/css; charset=utf-8', 'swagger-ui-bundle.js': 'text/javascript; charset=utf-8' }
+const assets: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+}
 
 /** The OpenAPI document and its reference page. The document is made at its first reading: it would cost every start time and memory. */
 export function docsRoutes(routes: () => readonly Route[]): Route[] {
   let document: Promise<string> | undefined
-  const html = (body: string) => ({ status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': contentSecurityPolicy }, body })
+  const html = (body: string) => ({
+    status: 200,
+    headers: { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': contentSecurityPolicy },
+    body,
+  })
   return [
     route({
       method: 'get',
@@ -63,14 +71,23 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       tag: 'System',
       summary: 'Files of the reference page',
       params: z.object({ asset: z.string() }),
-      responses: { 200: { description: 'A file', contentType: 'text/plain' }, 404: { description: 'No such file' } },
+      responses: {
+        200: { description: 'A file', contentType: 'text/plain' },
+        404: { description: 'No such file' },
+      },
       async handle(call) {
         const { asset } = call.params
-        if (asset === 'reference.js') return { status: 200, headers: { 'Content-Type': 'text/javascript; charset=utf-8' }, body: script }
+        if (asset === 'reference.js')
+          return { status: 200, headers: { 'Content-Type': 'text/javascript; charset=utf-8' }, body: script }
         const contentType = Object.hasOwn(assets, asset) ? assets[asset] : undefined
-        if (contentType === undefined) throw new HttpProblem(404, 'There is no such page; /docs lists all calls.')
+        if (contentType === undefined)
+          throw new HttpProblem(404, 'There is no such page; /docs lists all calls.')
         const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-        return { status: 200, headers: { 'Content-Type': contentType, 'Cache-Control': 'max-age=86400' }, body: await readFile(join(folder, asset), 'utf8') }
+        return {
+          status: 200,
+          headers: { 'Content-Type': contentType, 'Cache-Control': 'max-age=86400' },
+          body: await readFile(join(folder, asset), 'utf8'),
+        }
       },
     }),
     route({

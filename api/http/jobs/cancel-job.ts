@@ -18,7 +18,10 @@ export const cancelJobRoute = (deps: GatewayDeps) =>
     isBodyOptional: true,
     responses: {
       200: { description: 'Cancelled now, or it was already', schema: jobView },
-      202: { description: 'It runs, and is told to stop; should it end first, it stays as it ended', schema: jobView },
+      202: {
+        description: 'It runs, and is told to stop; should it end first, it stays as it ended',
+        schema: jobView,
+      },
       404: { description: 'No such job, or another tenant’s' },
       409: { description: 'It had ended otherwise' },
     },

@@ -13,7 +13,10 @@ export const getJobRoute = (deps: GatewayDeps) =>
     tag: 'Jobs',
     summary: 'Read a job',
     params: idParam,
-    responses: { 200: { description: 'The job', schema: jobView }, 404: { description: 'No such job, or another tenant’s' } },
+    responses: {
+      200: { description: 'The job', schema: jobView },
+      404: { description: 'No such job, or another tenant’s' },
+    },
     async handle(call) {
       return { status: 200, body: toJobView(await findJob(deps.queue, actorOf(call), call.params.id)) }
     },

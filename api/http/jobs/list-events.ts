@@ -17,22 +17,40 @@ export const listEventsRoute = (deps: GatewayDeps) =>
     access: 'read',
     tag: 'Jobs',
     summary: "Read a job's timeline",
-    description: 'Oldest first. With `Accept: text/event-stream` live until the job ends; a stream that broke goes on after `Last-Event-ID`.',
+    description:
+      'Oldest first. With `Accept: text/event-stream` live until the job ends; a stream that broke goes on after `Last-Event-ID`.',
     headers: { 'Last-Event-ID': 'For streams: the last seq that was seen.' },
     params: idParam,
-    responses: { 200: { description: 'The timeline', schema: z.object({ items: z.array(eventView) }) }, 404: { description: 'No such job, or another tenant’s' } },
+    responses: {
+      200: { description: 'The timeline', schema: z.object({ items: z.array(eventView) }) },
+      404: { description: 'No such job, or another tenant’s' },
+    },
     async handle(call) {
       const { id } = call.params
       await findJob(deps.queue, actorOf(call), id)
-      if (!call.header('Accept')?.includes('text/event-stream')) return { status: 200, body: { items: await deps.queue.jobs.listEvents(id) } }
+      if (!call.header('Accept')?.includes('text/event-stream'))
+        return { status: 200, body: { items: await deps.queue.jobs.listEvents(id) } }
       const lastSeen = Number(call.header('Last-Event-ID') ?? 0)
-      return { stream: (response) => streamEvents(deps, id, Number.isSafeInteger(lastSeen) ? lastSeen : 0, response, call.gone) }
+      return {
+        stream: (response) =>
+          streamEvents(deps, id, Number.isSafeInteger(lastSeen) ? lastSeen : 0, response, call.gone),
+      }
     },
   })
 
 /** Server-sent events (WHATWG HTML, 9.2): one per event of the job, its seq as id. */
-async function streamEvents(deps: GatewayDeps, id: string, afterSeq: number, response: ServerResponse, gone: AbortSignal): Promise<void> {
-  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' })
+async function streamEvents(
+  deps: GatewayDeps,
+  id: string,
+  afterSeq: number,
+  response: ServerResponse,
+  gone: AbortSignal,
+): Promise<void> {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+  })
   response.flushHeaders()
   let wake: () => void = () => undefined
   let seq = afterSeq
@@ -49,7 +67,8 @@ async function streamEvents(deps: GatewayDeps, id: string, afterSeq: number, res
         }
       })
       const events = await deps.queue.jobs.listEvents(id, seq)
-      for (const event of events) response.write(`id: ${String(event.seq)}\nevent: state\ndata: ${JSON.stringify(event)}\n\n`)
+      for (const event of events)
+        response.write(`id: ${String(event.seq)}\nevent: state\ndata: ${JSON.stringify(event)}\n\n`)
       const last = events.at(-1)
       seq = last?.seq ?? seq
       hasEnded = last !== undefined ? isTerminal(last.state) : seq > 0 && (await isOver(deps, id))

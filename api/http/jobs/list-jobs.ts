@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type JobState, jobStates } from '../../../queue/domain/job-state.ts'
+import { jobStates } from '../../../queue/domain/job-state.ts'
 import { canonicalTier } from '../../../queue/domain/tiers.ts'
 import { tenantScope } from '../../../queue/domain/user.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
@@ -10,9 +10,14 @@ import { actorOf, route } from '../route.ts'
 import { toJobView } from './job-view.ts'
 
 const several = (text: string): string[] => text.split(',').map((part) => part.trim())
-const instant = z.iso.datetime({ offset: true, message: 'must be a time such as 2026-11-23T15:00:00Z' }).transform((text) => new Date(text))
+const instant = z.iso
+  .datetime({ offset: true, message: 'must be a time such as 2026-11-23T15:00:00Z' })
+  .transform((text) => new Date(text))
 const labelPair = z.string().regex(/^[^:]{1,63}:/, 'must be key:value')
-const noNul = z.string().max(200).refine((text) => !text.includes('\0'), 'must not hold a NUL character')
+const noNul = z
+  .string()
+  .max(200)
+  .refine((text) => !text.includes('\0'), 'must not hold a NUL character')
 
 const query = z.strictObject({
   ...pageQuery,
@@ -30,7 +35,12 @@ const query = z.strictObject({
     .describe('`key:value`; several times for several labels, which must all be there.'),
   createdAfter: instant.optional(),
   createdBefore: instant.optional(),
-  q: noNul.min(1).optional().describe('Text in payload, error or labels, in any case. Reads job by job, newest first: narrow it by the other filters.'),
+  q: noNul
+    .min(1)
+    .optional()
+    .describe(
+      'Text in payload, error or labels, in any case. Reads job by job, newest first: narrow it by the other filters.',
+    ),
   tenant: noNul.optional().describe('For admins, who see all tenants.'),
   workflowId: z.string().optional().describe('Not part of this version.'),
 })
@@ -45,13 +55,18 @@ export const listJobsRoute = (deps: GatewayDeps) =>
     query,
     responses: { 200: { description: 'A page of jobs', schema: pageOf(jobView) } },
     async handle(call) {
-      const { limit, cursor, state, task, tier, label, createdAfter, createdBefore, q, tenant, workflowId } = call.query
+      const { limit, cursor, state, task, tier, label, createdAfter, createdBefore, q, tenant, workflowId } =
+        call.query
       if (workflowId !== undefined) {
-        throw new QueueError('NOT_YET_SUPPORTED', 'workflowId is not part of this version of Noodle; leave it out.', { fields: [{ path: 'workflowId', message: 'is not supported yet' }] })
+        throw new QueueError(
+          'NOT_YET_SUPPORTED',
+          'workflowId is not part of this version of Noodle; leave it out.',
+          { fields: [{ path: 'workflowId', message: 'is not supported yet' }] },
+        )
       }
       const filter = {
         tenant: tenantScope(actorOf(call)) ?? tenant,
-        states: state as JobState[] | undefined,
+        states: state,
         tasks: task,
         tiers: tier?.map(canonicalTier),
         labels: label === undefined ? undefined : toLabels(label),
@@ -65,5 +80,7 @@ export const listJobsRoute = (deps: GatewayDeps) =>
   })
 
 function toLabels(label: string | string[]): Record<string, string> {
-  return Object.fromEntries([label].flat().map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]))
+  return Object.fromEntries(
+    [label].flat().map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]),
+  )
 }

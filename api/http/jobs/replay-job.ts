@@ -17,7 +17,8 @@ export const replayJobRoute = (deps: GatewayDeps) =>
     access: 'write',
     tag: 'Jobs',
     summary: 'Submit an ended job once more',
-    description: 'A new job with `replayOf`, with the same task, tier, limits and labels, and another payload if one is given; the old one stays as it ended.',
+    description:
+      'A new job with `replayOf`, with the same task, tier, limits and labels, and another payload if one is given; the old one stays as it ended.',
     headers: submissionHeaders,
     params: idParam,
     body: z.strictObject({ payload: z.unknown().optional() }),
@@ -32,7 +33,11 @@ export const replayJobRoute = (deps: GatewayDeps) =>
       const { id } = call.params
       const actor = actorOf(call)
       const waitSeconds = readWait(call.header('Prefer'))
-      const idempotency = readIdempotency(call.header('Idempotency-Key'), `POST /v1/jobs/${id}/replay`, call.json)
+      const idempotency = readIdempotency(
+        call.header('Idempotency-Key'),
+        `POST /v1/jobs/${id}/replay`,
+        call.json,
+      )
       const fleet = await deps.fleet()
       let warnings: string[] = []
       const submitted = await replayJob(deps.queue, actor, id, {

@@ -34,19 +34,33 @@ export const submitBatchRoute = (deps: GatewayDeps) =>
       'A JSON object with `jobs`, or a stream of one JSON object a line (application/x-ndjson), which is stored as it arrives. Each job is accepted or refused by itself; with `?atomic=true` all or none. Give each job an `idempotencyKey`, so that a batch can be sent again.',
     query: batchQuery,
     readsBody: { contentTypes: ['application/json', 'application/x-ndjson'] },
-    responses: { 202: { description: 'What became of each job', schema: batchView }, 422: { description: 'With atomic=true: a job could not be accepted, and none was' } },
+    responses: {
+      202: { description: 'What became of each job', schema: batchView },
+      422: { description: 'With atomic=true: a job could not be accepted, and none was' },
+    },
     async handle(call) {
       if (call.header('Idempotency-Key') !== undefined) {
-        throw new QueueError('INVALID_REQUEST', 'A batch takes no Idempotency-Key; give each job an idempotencyKey of its own.', {
-          fields: [{ path: 'Idempotency-Key', message: 'must be absent; use idempotencyKey in each job' }],
-        })
+        throw new QueueError(
+          'INVALID_REQUEST',
+          'A batch takes no Idempotency-Key; give each job an idempotencyKey of its own.',
+          {
+            fields: [{ path: 'Idempotency-Key', message: 'must be absent; use idempotencyKey in each job' }],
+          },
+        )
       }
       const type = requireContentType(call.raw.request, ['application/json', 'application/x-ndjson'])
       const isAtomic = call.query.atomic === 'true'
-      const rounds = type === 'application/json' ? [await readJsonItems(deps, call)] : readLines(deps, call.raw.request, isAtomic ? Infinity : roundSize)
+      const rounds =
+        type === 'application/json'
+          ? [await readJsonItems(deps, call)]
+          : readLines(deps, call.raw.request, isAtomic ? Infinity : roundSize)
       const results: ItemResult[] = []
-      for await (const items of rounds) results.push(...(await acceptRound(deps, call, items, { first: results.length, isAtomic })))
-      if (results.length === 0) throw new QueueError('INVALID_REQUEST', 'The batch holds no job.', { fields: [{ path: 'jobs', message: 'must hold at least one job' }] })
+      for await (const items of rounds)
+        results.push(...(await acceptRound(deps, call, items, { first: results.length, isAtomic })))
+      if (results.length === 0)
+        throw new QueueError('INVALID_REQUEST', 'The batch holds no job.', {
+          fields: [{ path: 'jobs', message: 'must hold at least one job' }],
+        })
       const accepted = results.filter((result) => 'id' in result).length
       return { status: 202, body: { accepted, rejected: results.length - accepted, results } }
     },
@@ -57,15 +71,30 @@ type Item = { json: unknown } | { error: QueueError }
 
 async function readJsonItems(deps: GatewayDeps, call: Call<unknown, unknown, unknown>): Promise<Item[]> {
   const limit = deps.config.BATCH_LIMIT_JOBS
-  const json = await readJsonBody(call.raw.request, call.raw.response, deps.config.BATCH_LIMIT_BYTES, { ...bodyLimits, maxKeys: bodyLimits.maxKeys + limit * 100 })
-  const { jobs } = validate(batchBody.extend({ jobs: z.array(z.unknown()).min(1, 'must hold at least one job').max(limit, `must hold at most ${String(limit)} jobs`) }), json, 'The body')
+  const json = await readJsonBody(call.raw.request, call.raw.response, deps.config.BATCH_LIMIT_BYTES, {
+    ...bodyLimits,
+    maxKeys: bodyLimits.maxKeys + limit * 100,
+  })
+  const { jobs } = validate(
+    batchBody.extend({
+      jobs: z
+        .array(z.unknown())
+        .min(1, 'must hold at least one job')
+        .max(limit, `must hold at most ${String(limit)} jobs`),
+    }),
+    json,
+    'The body',
+  )
   return jobs.map((one) => ({ json: one }))
 }
 
 /** Rounds of at most `size` lines. The request ends with 413 when it grows past a limit; rounds before that are stored. */
 async function* readLines(deps: GatewayDeps, request: IncomingMessage, size: number): AsyncGenerator<Item[]> {
   const { BATCH_LIMIT_BYTES, BATCH_LIMIT_JOBS, BODY_LIMIT_BYTES } = deps.config
-  if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
+  if (
+    request.headers['content-encoding'] !== undefined &&
+    request.headers['content-encoding'] !== 'identity'
+  ) {
     throw new HttpProblem(415, 'An NDJSON batch is taken without Content-Encoding only.')
   }
   let bytes = 0
@@ -74,9 +103,17 @@ async function* readLines(deps: GatewayDeps, request: IncomingMessage, size: num
   // latin1 keeps every byte, so that the strict parser can judge the UTF-8 itself.
   for await (const line of createInterface({ input: request.setEncoding('latin1'), crlfDelay: Infinity })) {
     bytes += line.length + 1
-    if (bytes > BATCH_LIMIT_BYTES) throw new HttpProblem(413, `The batch is larger than ${String(BATCH_LIMIT_BYTES)} bytes; the jobs before that point may be stored.`)
+    if (bytes > BATCH_LIMIT_BYTES)
+      throw new HttpProblem(
+        413,
+        `The batch is larger than ${String(BATCH_LIMIT_BYTES)} bytes; the jobs before that point may be stored.`,
+      )
     if (line.trim() === '') continue
-    if (++count > BATCH_LIMIT_JOBS) throw new HttpProblem(413, `The batch holds more than ${String(BATCH_LIMIT_JOBS)} jobs; the jobs before that point may be stored.`)
+    if (++count > BATCH_LIMIT_JOBS)
+      throw new HttpProblem(
+        413,
+        `The batch holds more than ${String(BATCH_LIMIT_JOBS)} jobs; the jobs before that point may be stored.`,
+      )
     items.push(line.length > BODY_LIMIT_BYTES ? { error: tooLong(BODY_LIMIT_BYTES) } : parseLine(line))
     if (items.length >= size) {
       yield items
@@ -96,15 +133,26 @@ function parseLine(line: string): Item {
 }
 
 const tooLong = (limit: number): QueueError =>
-  new QueueError('INVALID_REQUEST', `The job is larger than ${String(limit)} bytes.`, { fields: [{ path: '', message: `must be at most ${String(limit)} bytes` }] })
+  new QueueError('INVALID_REQUEST', `The job is larger than ${String(limit)} bytes.`, {
+    fields: [{ path: '', message: `must be at most ${String(limit)} bytes` }],
+  })
 
 /** @throws with `isAtomic` the first job's error, all wrong fields under `jobs.<index>` */
-async function acceptRound(deps: GatewayDeps, call: Call<unknown, unknown, unknown>, items: readonly Item[], options: { first: number; isAtomic: boolean }): Promise<ItemResult[]> {
+async function acceptRound(
+  deps: GatewayDeps,
+  call: Call<unknown, unknown, unknown>,
+  items: readonly Item[],
+  options: { first: number; isAtomic: boolean },
+): Promise<ItemResult[]> {
   const actor = actorOf(call)
   const checked = await Promise.all(items.map((item) => check(deps, item)))
-  const refused = checked.flatMap((one, i) => (one instanceof QueueError ? [{ error: one, index: options.first + i }] : []))
+  const refused = checked.flatMap((one, i) =>
+    one instanceof QueueError ? [{ error: one, index: options.first + i }] : [],
+  )
   if (options.isAtomic && refused[0]) throw refuseAll(refused)
-  const good = checked.flatMap((one, i) => (one instanceof QueueError ? [] : [{ submission: one, index: options.first + i }]))
+  const good = checked.flatMap((one, i) =>
+    one instanceof QueueError ? [] : [{ submission: one, index: options.first + i }],
+  )
   const results: ItemResult[] = refused.map(({ error, index }) => toResult(index, error))
   if (good.length > 0) {
     try {
@@ -112,7 +160,9 @@ async function acceptRound(deps: GatewayDeps, call: Call<unknown, unknown, unkno
     } catch (error) {
       // Rounds before this one are stored: their ids must reach the client.
       if (options.first === 0 || !(error instanceof QueueError)) throw error
-      return [...results, ...good.map(({ index }) => toResult(index, error))].sort((a, b) => a.index - b.index)
+      return [...results, ...good.map(({ index }) => toResult(index, error))].sort(
+        (a, b) => a.index - b.index,
+      )
     }
     const answers = await submitMany(
       deps.queue,
@@ -140,8 +190,15 @@ async function check(deps: GatewayDeps, item: Item): Promise<Submission | QueueE
     }
     const { idempotencyKey, ...body } = parsed.data
     const { spec } = await toSpec(deps, body)
-    if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.BODY_LIMIT_BYTES) return tooLong(deps.config.BODY_LIMIT_BYTES)
-    return { spec, idempotency: idempotencyKey === undefined ? null : idempotencyFor(idempotencyKey, 'POST /v1/jobs', withoutKey(item.json)) }
+    if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.BODY_LIMIT_BYTES)
+      return tooLong(deps.config.BODY_LIMIT_BYTES)
+    return {
+      spec,
+      idempotency:
+        idempotencyKey === undefined
+          ? null
+          : idempotencyFor(idempotencyKey, 'POST /v1/jobs', withoutKey(item.json)),
+    }
   } catch (error) {
     if (error instanceof QueueError && error.kind !== 'unavailable') return error
     throw error
@@ -162,8 +219,14 @@ const toResult = (index: number, error: QueueError): ItemResult => ({
 
 function refuseAll(refused: readonly { error: QueueError; index: number }[]): QueueError {
   const fields = refused.flatMap(({ error, index }) =>
-    (error.fields.length > 0 ? error.fields : [{ path: '', message: error.message }]).map(({ path, message }) => ({ path: ['jobs', String(index), path].filter(Boolean).join('.'), message })),
+    (error.fields.length > 0 ? error.fields : [{ path: '', message: error.message }]).map(
+      ({ path, message }) => ({ path: ['jobs', String(index), path].filter(Boolean).join('.'), message }),
+    ),
   )
   const first = refused[0]
-  return new QueueError(first?.error.code ?? 'INVALID_REQUEST', `None of the jobs was stored: job ${String(first?.index)}: ${first?.error.message ?? ''}`, { fields })
+  return new QueueError(
+    first?.error.code ?? 'INVALID_REQUEST',
+    `None of the jobs was stored: job ${String(first?.index)}: ${first?.error.message ?? ''}`,
+    { fields },
+  )
 }

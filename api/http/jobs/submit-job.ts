@@ -15,7 +15,8 @@ import { refuseFieldsNotYet, toSpec } from './to-spec.ts'
 const maxWaitSeconds = 60
 
 export const submissionHeaders = {
-  'Idempotency-Key': 'Kept for 24 hours per user: the same key with the same body gives the first job again, with another body 422.',
+  'Idempotency-Key':
+    'Kept for 24 hours per user: the same key with the same body gives the first job again, with another body 422.',
   Prefer: '`wait=N`, at most 60: answers 200 with the finished job if it ends within N seconds, else 202.',
 }
 
@@ -26,14 +27,21 @@ export const submitJobRoute = (deps: GatewayDeps) =>
     access: 'write',
     tag: 'Jobs',
     summary: 'Submit a job',
-    description: 'Answers once the job is stored for good. Send an Idempotency-Key, so that a request whose answer was lost can be sent again.',
+    description:
+      'Answers once the job is stored for good. Send an Idempotency-Key, so that a request whose answer was lost can be sent again.',
     headers: submissionHeaders,
     body: submitBody,
     refuse: refuseFieldsNotYet,
     responses: {
       202: { description: 'Accepted', schema: jobView },
-      200: { description: 'The job of an earlier request with this key, or a finished job that was waited for', schema: jobView },
-      422: { description: 'Unknown task, a payload that does not fit it, no tier that fits, or a key that came with another body' },
+      200: {
+        description: 'The job of an earlier request with this key, or a finished job that was waited for',
+        schema: jobView,
+      },
+      422: {
+        description:
+          'Unknown task, a payload that does not fit it, no tier that fits, or a key that came with another body',
+      },
       429: { description: 'Too many jobs a minute' },
       503: { description: 'Postgres is unavailable; nothing was promised' },
     },
@@ -58,11 +66,16 @@ export async function answerSubmitted(
   const { waitSeconds, warnings } = options
   const location = { Location: `/v1/jobs/${job.id}` }
   const extra = warnings.length > 0 ? { warnings } : {}
-  if (waitSeconds === 0) return { status: isNew ? 202 : 200, headers: location, body: { ...toJobView(job), ...extra } }
+  if (waitSeconds === 0)
+    return { status: isNew ? 202 : 200, headers: location, body: { ...toJobView(job), ...extra } }
   await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone)
   const latest = await findJob(deps.queue, actorOf(call), job.id)
   const status = isTerminal(latest.state) || !isNew ? 200 : 202
-  return { status, headers: { ...location, 'Preference-Applied': `wait=${String(waitSeconds)}` }, body: { ...toJobView(latest), ...extra } }
+  return {
+    status,
+    headers: { ...location, 'Preference-Applied': `wait=${String(waitSeconds)}` },
+    body: { ...toJobView(latest), ...extra },
+  }
 }
 
 /** RFC 7240: preferences that we don't know are none of our business, but a wait that we can't keep is refused. */
@@ -72,9 +85,18 @@ export function readWait(header: string | undefined): number {
     .map((part) => part.trim())
     .find((part) => /^wait\s*=/i.test(part))
   if (wait === undefined) return 0
-  const seconds = Number(wait.slice(wait.indexOf('=') + 1).trim().replaceAll('"', ''))
+  const seconds = Number(
+    wait
+      .slice(wait.indexOf('=') + 1)
+      .trim()
+      .replaceAll('"', ''),
+  )
   if (Number.isInteger(seconds) && seconds >= 0 && seconds <= maxWaitSeconds) return seconds
-  throw new QueueError('INVALID_REQUEST', `Prefer: wait must be a whole number of seconds, 0 to ${String(maxWaitSeconds)}.`, {
-    fields: [{ path: 'Prefer', message: `wait must be 0 to ${String(maxWaitSeconds)}` }],
-  })
+  throw new QueueError(
+    'INVALID_REQUEST',
+    `Prefer: wait must be a whole number of seconds, 0 to ${String(maxWaitSeconds)}.`,
+    {
+      fields: [{ path: 'Prefer', message: `wait must be 0 to ${String(maxWaitSeconds)}` }],
+    },
+  )
 }

@@ -10,7 +10,11 @@ export function refuseFieldsNotYet(json: unknown): void {
   if (typeof json !== 'object' || json === null) return
   const field = fieldsNotYet.find((name) => Object.hasOwn(json, name))
   if (field) {
-    throw new QueueError('NOT_YET_SUPPORTED', `${field} is not part of this version of Noodle; leave it out.`, { fields: [{ path: field, message: 'is not supported yet' }] })
+    throw new QueueError(
+      'NOT_YET_SUPPORTED',
+      `${field} is not part of this version of Noodle; leave it out.`,
+      { fields: [{ path: field, message: 'is not supported yet' }] },
+    )
   }
 }
 
@@ -18,11 +22,18 @@ export function refuseFieldsNotYet(json: unknown): void {
  * Finds the tier of a checked submission and holds its task and payload against the catalogue. The warnings say what keeps it from running now.
  * @throws NO_TIER_FITS, TASK_UNKNOWN, PAYLOAD_MISFIT
  */
-export async function toSpec(deps: GatewayDeps, body: JobSubmission): Promise<{ spec: JobSpec; warnings: string[] }> {
+export async function toSpec(
+  deps: GatewayDeps,
+  body: JobSubmission,
+): Promise<{ spec: JobSpec; warnings: string[] }> {
   const { cpu, memoryMb, gpu } = body.resources ?? {}
   const tier = routeToTier(deps.queue.tiers, {
     requirement: body.requirement,
-    resources: body.resources && { ...(cpu !== undefined && { cpu }), ...(memoryMb !== undefined && { memoryMb }), ...(gpu !== undefined && { gpu }) },
+    resources: body.resources && {
+      ...(cpu !== undefined && { cpu }),
+      ...(memoryMb !== undefined && { memoryMb }),
+      ...(gpu !== undefined && { gpu }),
+    },
   })
   const payload = (body.payload ?? null) as Json
   const warnings = checkTask(await deps.fleet(), { task: body.task, payload, tier: tier.name })

@@ -51,7 +51,10 @@ export const nodeRoutes = (deps: GatewayDeps) => [
     params: z.object({ id: z.string() }),
     body: z.strictObject({}),
     isBodyOptional: true,
-    responses: { 200: { description: 'The node', schema: nodeView }, 404: { description: 'No live node of this id' } },
+    responses: {
+      200: { description: 'The node', schema: nodeView },
+      404: { description: 'No live node of this id' },
+    },
     async handle(call) {
       const { id } = call.params
       const isDraining = await deps.queue.nodes.drain(id)

@@ -23,7 +23,8 @@ export function makeReadiness(deps: GatewayDeps, version: string): () => Promise
   let latest: { readiness: Promise<Readiness>; readAtMs: number } | undefined
   return () => {
     const nowMs = performance.now()
-    if (!latest || deps.isStopping() || nowMs - latest.readAtMs > maxAgeMs) latest = { readiness: look(deps, version), readAtMs: nowMs }
+    if (!latest || deps.isStopping() || nowMs - latest.readAtMs > maxAgeMs)
+      latest = { readiness: look(deps, version), readAtMs: nowMs }
     return latest.readiness
   }
 }
@@ -31,18 +32,34 @@ export function makeReadiness(deps: GatewayDeps, version: string): () => Promise
 async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
   const [isPostgresUp, isRedisUp] = await Promise.all([deps.pingPostgres(), deps.queue.deliveries.ping()])
   const nodes = isPostgresUp ? (await deps.fleet().catch(() => ({ nodes: [] }))).nodes : []
-  const tiers = Object.fromEntries(deps.queue.tiers.map(({ name }) => [name, nodes.filter((node) => node.tiers.includes(name)).length]))
+  const tiers = Object.fromEntries(
+    deps.queue.tiers.map(({ name }) => [name, nodes.filter((node) => node.tiers.includes(name)).length]),
+  )
   const expected = deps.config.CLUSTER_SIZE
-  const unavailable = [...(isPostgresUp ? [] : ['Postgres is away.']), ...(deps.isStopping() ? ['The gateway is stopping.'] : [])]
+  const unavailable = [
+    ...(isPostgresUp ? [] : ['Postgres is away.']),
+    ...(deps.isStopping() ? ['The gateway is stopping.'] : []),
+  ]
   const degraded = [
     ...(isRedisUp ? [] : ['Redis is away.']),
-    ...(isPostgresUp ? Object.keys(tiers).filter((tier) => tiers[tier] === 0).map((tier) => `No node of the tier ${tier} is up.`) : []),
-    ...(isPostgresUp && nodes.length < expected ? [`${String(nodes.length)} of ${String(expected)} expected nodes are up.`] : []),
+    ...(isPostgresUp
+      ? Object.keys(tiers)
+          .filter((tier) => tiers[tier] === 0)
+          .map((tier) => `No node of the tier ${tier} is up.`)
+      : []),
+    ...(isPostgresUp && nodes.length < expected
+      ? [`${String(nodes.length)} of ${String(expected)} expected nodes are up.`]
+      : []),
   ]
   return {
     status: unavailable.length > 0 ? 'unavailable' : degraded.length > 0 ? 'degraded' : 'ok',
     version,
-    checks: { postgres: isPostgresUp ? 'up' : 'down', redis: isRedisUp ? 'up' : 'down', tiers, nodes: { live: nodes.length, expected } },
+    checks: {
+      postgres: isPostgresUp ? 'up' : 'down',
+      redis: isRedisUp ? 'up' : 'down',
+      tiers,
+      nodes: { live: nodes.length, expected },
+    },
     details: [...unavailable, ...degraded],
   }
 }

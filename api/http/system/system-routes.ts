@@ -17,9 +17,16 @@ export const systemRoutes = (deps: GatewayDeps) => {
       isUnlimited: true,
       tag: 'System',
       summary: 'Whether a load balancer should send requests here',
-      responses: { 200: { description: 'It serves', schema: z.object({ status: z.literal('ok') }) }, 503: { description: 'It is stopping' } },
+      responses: {
+        200: { description: 'It serves', schema: z.object({ status: z.literal('ok') }) },
+        503: { description: 'It is stopping' },
+      },
       handle() {
-        return Promise.resolve(deps.isStopping() ? { status: 503, body: { status: 'stopping' } } : { status: 200, body: { status: 'ok' } })
+        return Promise.resolve(
+          deps.isStopping()
+            ? { status: 503, body: { status: 'stopping' } }
+            : { status: 200, body: { status: 'ok' } },
+        )
       },
     }),
     route({
@@ -48,7 +55,11 @@ export const systemRoutes = (deps: GatewayDeps) => {
       },
       async handle() {
         const answer = await readiness()
-        return { status: answer.status === 'unavailable' ? 503 : 200, body: answer, ...(answer.status === 'unavailable' && { headers: { 'Retry-After': '2' } }) }
+        return {
+          status: answer.status === 'unavailable' ? 503 : 200,
+          body: answer,
+          ...(answer.status === 'unavailable' && { headers: { 'Retry-After': '2' } }),
+        }
       },
     }),
     route({
@@ -58,12 +69,20 @@ export const systemRoutes = (deps: GatewayDeps) => {
       isUnlimited: true,
       tag: 'System',
       summary: 'Metrics of this gateway, for networks in METRICS_NETWORKS',
-      responses: { 200: { description: 'Prometheus text', contentType: 'text/plain' }, 403: { description: 'Another network' } },
+      responses: {
+        200: { description: 'Prometheus text', contentType: 'text/plain' },
+        403: { description: 'Another network' },
+      },
       async handle(call) {
         const address = call.address.replace(/^::ffff:(?=\d+\.)/, '')
-        if (!scrapers.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) throw new HttpProblem(403, 'Metrics are for the networks in METRICS_NETWORKS only.')
+        if (!scrapers.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+          throw new HttpProblem(403, 'Metrics are for the networks in METRICS_NETWORKS only.')
         const { registry } = deps.queue.metrics
-        return { status: 200, headers: { 'Content-Type': registry.contentType }, body: await registry.metrics() }
+        return {
+          status: 200,
+          headers: { 'Content-Type': registry.contentType },
+          body: await registry.metrics(),
+        }
       },
     }),
   ]
@@ -76,7 +95,11 @@ function toBlockList(networks: readonly string[]): BlockList {
     const [address = '', prefix] = network.split('/')
     const isV6 = isIPv6(address)
     try {
-      list.addSubnet(address, prefix === undefined ? (isV6 ? 128 : 32) : Number(prefix), isV6 ? 'ipv6' : 'ipv4')
+      list.addSubnet(
+        address,
+        prefix === undefined ? (isV6 ? 128 : 32) : Number(prefix),
+        isV6 ? 'ipv6' : 'ipv4',
+      )
     } catch (error) {
       throw new Error(`METRICS_NETWORKS: ${network} is not a network such as 10.0.0.0/8.`, { cause: error })
     }

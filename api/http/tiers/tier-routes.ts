@@ -16,7 +16,9 @@ const tierView = z
       ready: z.number(),
       starting: z.number(),
       draining: z.number(),
-      desired: z.number().describe('Nodes that should be there; until autoscaling arrives, those that are ready.'),
+      desired: z
+        .number()
+        .describe('Nodes that should be there; until autoscaling arrives, those that are ready.'),
     }),
     arrivalsPerSecond: z.number().describe('Over the last minute.'),
     finishesPerSecond: z.number().describe('Over the last minute.'),
@@ -49,7 +51,10 @@ export const tierRoutes = (deps: GatewayDeps) => [
     summary: 'List the tiers with their jobs and nodes',
     responses: { 200: { description: 'All tiers, from the smallest', schema: pageOf(tierView) } },
     async handle() {
-      return { status: 200, body: { items: (await listTiers(deps.queue, await deps.fleet())).map(toTierView), nextCursor: null } }
+      return {
+        status: 200,
+        body: { items: (await listTiers(deps.queue, await deps.fleet())).map(toTierView), nextCursor: null },
+      }
     },
   }),
   route({
@@ -61,7 +66,10 @@ export const tierRoutes = (deps: GatewayDeps) => [
     params: z.object({ tier: z.string() }),
     responses: { 200: { description: 'The tier', schema: tierView }, 404: { description: 'No such tier' } },
     async handle(call) {
-      return { status: 200, body: toTierView(await findTier(deps.queue, await deps.fleet(), call.params.tier)) }
+      return {
+        status: 200,
+        body: toTierView(await findTier(deps.queue, await deps.fleet(), call.params.tier)),
+      }
     },
   }),
 ]

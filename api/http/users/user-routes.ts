@@ -8,10 +8,18 @@ import { audit } from '../audit.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { route } from '../route.ts'
 
-const toUserView = ({ id, username, role, tenant, disabledAt, createdAt }: User) => ({ id, username, role, tenant, disabledAt, createdAt })
+const toUserView = ({ id, username, role, tenant, disabledAt, createdAt }: User) => ({
+  id,
+  username,
+  role,
+  tenant,
+  disabledAt,
+  createdAt,
+})
 
 const notFound = (id: string): QueueError => new QueueError('USER_NOT_FOUND', `There is no user ${id}.`)
-const lastAdmin = (): QueueError => new QueueError('LAST_ADMIN', 'This is the last admin who can log in; make another one first.')
+const lastAdmin = (): QueueError =>
+  new QueueError('LAST_ADMIN', 'This is the last admin who can log in; make another one first.')
 
 export const userRoutes = (deps: GatewayDeps) => [
   route({
@@ -24,8 +32,17 @@ export const userRoutes = (deps: GatewayDeps) => [
     responses: { 201: { description: 'Made', schema: userView }, 409: { description: 'The name is taken' } },
     async handle(call) {
       const { username, password, role, tenant } = call.body
-      const user = await deps.queue.users.insert({ id: deps.queue.newId(), username, passwordHash: await hashPassword(password), role, tenant })
-      if (!user) throw new QueueError('USERNAME_TAKEN', `There is a user ${username} already.`, { fields: [{ path: 'username', message: 'is taken' }] })
+      const user = await deps.queue.users.insert({
+        id: deps.queue.newId(),
+        username,
+        passwordHash: await hashPassword(password),
+        role,
+        tenant,
+      })
+      if (!user)
+        throw new QueueError('USERNAME_TAKEN', `There is a user ${username} already.`, {
+          fields: [{ path: 'username', message: 'is taken' }],
+        })
       await audit(deps, call, 'user.create', user.id, { username, role, tenant })
       return { status: 201, headers: { Location: `/v1/users/${user.id}` }, body: toUserView(user) }
     },
@@ -67,14 +84,22 @@ export const userRoutes = (deps: GatewayDeps) => [
     description: "All the user's tokens end with it, within five seconds.",
     params: idParam,
     body: changeUserBody,
-    responses: { 200: { description: 'The user', schema: userView }, 404: { description: 'No such user' }, 409: { description: 'The last admin must stay' } },
+    responses: {
+      200: { description: 'The user', schema: userView },
+      404: { description: 'No such user' },
+      409: { description: 'The last admin must stay' },
+    },
     async handle(call) {
       const { password, role, disabled } = call.body
       const passwordHash = password === undefined ? undefined : await hashPassword(password)
       const user = await deps.queue.users.update(call.params.id, { passwordHash, role, isDisabled: disabled })
       if (user === 'last-admin') throw lastAdmin()
       if (!user) throw notFound(call.params.id)
-      await audit(deps, call, 'user.change', user.id, { hasNewPassword: password !== undefined, ...(role !== undefined && { role }), ...(disabled !== undefined && { disabled }) })
+      await audit(deps, call, 'user.change', user.id, {
+        hasNewPassword: password !== undefined,
+        ...(role !== undefined && { role }),
+        ...(disabled !== undefined && { disabled }),
+      })
       return { status: 200, body: toUserView(user) }
     },
   }),
@@ -86,7 +111,11 @@ export const userRoutes = (deps: GatewayDeps) => [
     summary: 'Remove a user',
     description: "The user's jobs stay.",
     params: idParam,
-    responses: { 204: { description: 'Removed' }, 404: { description: 'No such user' }, 409: { description: 'The last admin must stay' } },
+    responses: {
+      204: { description: 'Removed' },
+      404: { description: 'No such user' },
+      409: { description: 'The last admin must stay' },
+    },
     async handle(call) {
       const outcome = await deps.queue.users.remove(call.params.id)
       if (outcome === 'last-admin') throw lastAdmin()
@@ -106,7 +135,15 @@ export const userRoutes = (deps: GatewayDeps) => [
     async handle(call) {
       const { limit, cursor } = call.query
       const entries = await deps.queue.audit.list({ limit: limit + 1, before: readCursor(cursor) })
-      return { status: 200, body: toPage(entries, limit, (entry) => entry.id, (entry) => entry) }
+      return {
+        status: 200,
+        body: toPage(
+          entries,
+          limit,
+          (entry) => entry.id,
+          (entry) => entry,
+        ),
+      }
     },
   }),
 ]

@@ -45,44 +45,65 @@ const statement = `
   SELECT id, state, created_at, due_at FROM inserted`
 
 /** T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. */
-export async function acceptJobs(postgres: Pick<Postgres, 'query'>, jobs: readonly NewJob[]): Promise<Accepted[]> {
+export async function acceptJobs(
+  postgres: Pick<Postgres, 'query'>,
+  jobs: readonly NewJob[],
+): Promise<Accepted[]> {
   const column = <T>(pick: (job: NewJob) => T): T[] => jobs.map(pick)
-  const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(statement, [
-    column((job) => job.id),
-    column((job) => job.tenant),
-    column((job) => job.userId),
-    column((job) => job.spec.task),
-    column((job) => job.spec.tier),
-    column((job) => job.spec.priority),
-    column((job) => JSON.stringify(job.spec.payload)),
-    column((job) => job.spec.resources.cpu),
-    column((job) => job.spec.resources.memoryMb),
-    column((job) => job.spec.resources.gpu),
-    column((job) => job.spec.runAt),
-    column((job) => job.spec.delayMs),
-    column((job) => job.spec.timeoutMs),
-    column((job) => job.spec.expiresAt),
-    column((job) => job.spec.retry.maxAttempts),
-    column((job) => job.spec.retry.backoffMs),
-    column((job) => job.spec.retry.strategy),
-    column((job) => JSON.stringify(job.spec.labels)),
-    column((job) => job.spec.replayOf),
-    column((job) => job.idempotency?.key ?? null),
-    column((job) => job.idempotency?.bodyHash ?? null),
-  ])
+  const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(
+    statement,
+    [
+      column((job) => job.id),
+      column((job) => job.tenant),
+      column((job) => job.userId),
+      column((job) => job.spec.task),
+      column((job) => job.spec.tier),
+      column((job) => job.spec.priority),
+      column((job) => JSON.stringify(job.spec.payload)),
+      column((job) => job.spec.resources.cpu),
+      column((job) => job.spec.resources.memoryMb),
+      column((job) => job.spec.resources.gpu),
+      column((job) => job.spec.runAt),
+      column((job) => job.spec.delayMs),
+      column((job) => job.spec.timeoutMs),
+      column((job) => job.spec.expiresAt),
+      column((job) => job.spec.retry.maxAttempts),
+      column((job) => job.spec.retry.backoffMs),
+      column((job) => job.spec.retry.strategy),
+      column((job) => JSON.stringify(job.spec.labels)),
+      column((job) => job.spec.replayOf),
+      column((job) => job.idempotency?.key ?? null),
+      column((job) => job.idempotency?.bodyHash ?? null),
+    ],
+  )
   const accepted = new Map(rows.map((row) => [row.id, row]))
-  const known = accepted.size === jobs.length ? new Map<string, KnownKey>() : await findKeys(postgres, jobs.filter((job) => !accepted.has(job.id)))
+  const known =
+    accepted.size === jobs.length
+      ? new Map<string, KnownKey>()
+      : await findKeys(
+          postgres,
+          jobs.filter((job) => !accepted.has(job.id)),
+        )
   return jobs.map((job) => {
     const row = accepted.get(job.id)
-    if (row) return { kind: 'accepted', id: row.id, state: row.state, createdAt: row.created_at, dueAt: row.due_at }
+    if (row)
+      return { kind: 'accepted', id: row.id, state: row.state, createdAt: row.created_at, dueAt: row.due_at }
     const first = job.idempotency && known.get(keyOf(job.userId, job.idempotency.key))
     if (!first) throw new Error(`Job ${job.id} was neither stored nor known.`)
-    return { kind: 'known', id: first.job_id, isSameBody: first.body_hash.equals(job.idempotency?.bodyHash ?? Buffer.alloc(0)) }
+    return {
+      kind: 'known',
+      id: first.job_id,
+      isSameBody: first.body_hash.equals(job.idempotency?.bodyHash ?? Buffer.alloc(0)),
+    }
   })
 }
 
 /** T1 for all or none. @throws what `refuse` throws about an answer; nothing is stored then */
-export async function acceptAllOrNone(postgres: Postgres, jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void): Promise<Accepted[]> {
+export async function acceptAllOrNone(
+  postgres: Postgres,
+  jobs: readonly NewJob[],
+  refuse: (answer: Accepted, index: number) => void,
+): Promise<Accepted[]> {
   return postgres.transaction(async (query) => {
     const answers = await acceptJobs({ query }, jobs)
     answers.forEach(refuse)
@@ -99,7 +120,10 @@ interface KnownKey {
 
 const keyOf = (userId: string, key: string): string => `${userId} ${key}`
 
-async function findKeys(postgres: Pick<Postgres, 'query'>, jobs: readonly NewJob[]): Promise<Map<string, KnownKey>> {
+async function findKeys(
+  postgres: Pick<Postgres, 'query'>,
+  jobs: readonly NewJob[],
+): Promise<Map<string, KnownKey>> {
   const rows = await postgres.query<KnownKey>(
     `SELECT user_id, key, body_hash, job_id FROM idempotency_keys
      WHERE (user_id, key) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))`,

@@ -29,7 +29,11 @@ interface ClaimedRow {
  * T3: a node claims jobs that a delivery named. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
  * Jobs that are not in the answer are somebody else's, ended, or gone: their delivery is forgotten.
  */
-export async function claimJobs(postgres: Postgres, bootId: string, ids: readonly string[]): Promise<ClaimedJob[]> {
+export async function claimJobs(
+  postgres: Postgres,
+  bootId: string,
+  ids: readonly string[],
+): Promise<ClaimedJob[]> {
   const rows = await postgres.query<ClaimedRow>(
     `WITH node AS (
        -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.

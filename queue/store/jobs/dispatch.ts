@@ -14,7 +14,10 @@ export interface DispatchedJob {
  * T2: moves ready jobs of a tier into the dispatch window as far as it has room, highest priority first, then oldest. Several dispatchers may run
  * at once: each takes rows that no other holds.
  */
-export async function dispatchReady(postgres: Postgres, input: { tier: string; window: number; limit: number }): Promise<DispatchedJob[]> {
+export async function dispatchReady(
+  postgres: Postgres,
+  input: { tier: string; window: number; limit: number },
+): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `WITH room AS (
        SELECT greatest(0, $2 - count(*)) AS jobs FROM jobs WHERE tier = $1 AND state = 'queued'
@@ -36,7 +39,10 @@ export async function dispatchReady(postgres: Postgres, input: { tier: string; w
 }
 
 /** Marks pending jobs whose time has come as ready. Answers with how many, and in how many ms the next one is due (null for none). */
-export async function readyDueJobs(postgres: Postgres, limit: number): Promise<{ readied: number; nextDueMs: number | null }> {
+export async function readyDueJobs(
+  postgres: Postgres,
+  limit: number,
+): Promise<{ readied: number; nextDueMs: number | null }> {
   const rows = await postgres.query<{ readied: number; next_due_ms: number | null }>(
     `WITH due AS (
        SELECT id FROM jobs WHERE state = 'pending' AND NOT ready AND due_at <= now()
@@ -53,7 +59,10 @@ export async function readyDueJobs(postgres: Postgres, limit: number): Promise<{
 }
 
 /** Queued jobs of a tier whose delivery is older than `olderThanMs`, the oldest first: those whose delivery may have been lost. */
-export async function findStaleDeliveries(postgres: Postgres, input: { tier: string; olderThanMs: number; limit: number }): Promise<DispatchedJob[]> {
+export async function findStaleDeliveries(
+  postgres: Postgres,
+  input: { tier: string; olderThanMs: number; limit: number },
+): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority FROM jobs
      WHERE tier = $1 AND state = 'queued' AND dispatched_at < now() - $2 * interval '1 millisecond' ORDER BY dispatched_at LIMIT $3`,
@@ -62,7 +71,10 @@ export async function findStaleDeliveries(postgres: Postgres, input: { tier: str
 }
 
 /** T2 once more, for queued jobs whose delivery is gone: a new delivery under a new number. Only rows that still carry the given number. */
-export async function redispatch(postgres: Postgres, jobs: readonly { id: string; seq: number }[]): Promise<DispatchedJob[]> {
+export async function redispatch(
+  postgres: Postgres,
+  jobs: readonly { id: string; seq: number }[],
+): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid()
      FROM unnest($1::uuid[], $2::integer[]) AS lost(id, seq)
@@ -74,5 +86,8 @@ export async function redispatch(postgres: Postgres, jobs: readonly { id: string
 
 /** Looked at and found alive: not to be looked at again for a while. */
 export async function touchDeliveries(postgres: Postgres, ids: readonly string[]): Promise<void> {
-  await postgres.query(`UPDATE jobs SET dispatched_at = now() WHERE id = ANY($1::uuid[]) AND state = 'queued'`, [ids])
+  await postgres.query(
+    `UPDATE jobs SET dispatched_at = now() WHERE id = ANY($1::uuid[]) AND state = 'queued'`,
+    [ids],
+  )
 }

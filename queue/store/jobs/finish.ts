@@ -13,7 +13,11 @@ export type Finish = { id: string; fence: number; usage: Usage | null } & (
  * T4, T5 and T6: the holder ends attempts. Answers with the state that each job went to, or null when it was not its holder's any more: then
  * nothing was changed, and nothing may be reported. A job that failed or was handed back under a cancel flag becomes cancelled.
  */
-export async function finishJobs(postgres: Postgres, bootId: string, finishes: readonly Finish[]): Promise<(JobState | null)[]> {
+export async function finishJobs(
+  postgres: Postgres,
+  bootId: string,
+  finishes: readonly Finish[],
+): Promise<(JobState | null)[]> {
   const column = <T>(pick: (finish: Finish) => T): T[] => finishes.map(pick)
   const rows = await postgres.query<{ id: string; fence: number; state: JobState }>(
     `WITH input AS (
@@ -59,7 +63,9 @@ export async function finishJobs(postgres: Postgres, bootId: string, finishes: r
       column((finish) => finish.fence),
       column((finish) => finish.outcome),
       column((finish) => (finish.outcome === 'succeeded' ? 'succeeded' : finish.next.state)),
-      column((finish) => (finish.outcome !== 'succeeded' && finish.next.state === 'pending' ? finish.next.delayMs : 0)),
+      column((finish) =>
+        finish.outcome !== 'succeeded' && finish.next.state === 'pending' ? finish.next.delayMs : 0,
+      ),
       column((finish) => (finish.outcome === 'succeeded' ? JSON.stringify(finish.result) : null)),
       column((finish) => (finish.outcome === 'succeeded' ? null : JSON.stringify(finish.error))),
       column((finish) => (finish.usage ? JSON.stringify(finish.usage) : null)),

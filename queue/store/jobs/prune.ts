@@ -4,7 +4,10 @@ import type { Postgres } from '../postgres.ts'
  * Removes a round of jobs that ended before the retention time, with their events and attempts, oldest ids first; the primary key alone finds them,
  * since an id begins with its time. Answers with how many; fewer than the limit means that none is left.
  */
-export async function pruneEnded(postgres: Postgres, options: { retentionDays: number; limit: number }): Promise<number> {
+export async function pruneEnded(
+  postgres: Postgres,
+  options: { retentionDays: number; limit: number },
+): Promise<number> {
   const rows = await postgres.query<{ pruned: number }>(
     `WITH old AS (
        SELECT id FROM jobs

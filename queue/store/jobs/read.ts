@@ -5,7 +5,10 @@ import { jobColumns, type JobRow, toJob } from './row.ts'
 
 /** Null when there is none, or it is another tenant's. A null tenant sees all. */
 export async function findJob(postgres: Postgres, id: string, tenant: string | null): Promise<Job | null> {
-  const rows = await postgres.query<JobRow>(`SELECT ${jobColumns} FROM jobs WHERE id = $1 AND ($2::text IS NULL OR tenant = $2)`, [id, tenant])
+  const rows = await postgres.query<JobRow>(
+    `SELECT ${jobColumns} FROM jobs WHERE id = $1 AND ($2::text IS NULL OR tenant = $2)`,
+    [id, tenant],
+  )
   return rows[0] ? toJob(rows[0]) : null
 }
 
@@ -22,7 +25,11 @@ export interface JobFilter {
 }
 
 /** Newest first, at most `limit`, those older than the id `before`. */
-export async function listJobs(postgres: Postgres, filter: JobFilter, page: { limit: number; before?: string | undefined }): Promise<Job[]> {
+export async function listJobs(
+  postgres: Postgres,
+  filter: JobFilter,
+  page: { limit: number; before?: string | undefined },
+): Promise<Job[]> {
   const values: unknown[] = []
   const bind = (value: unknown): string => `$${String(values.push(value))}`
   const where: string[] = []
@@ -36,7 +43,9 @@ export async function listJobs(postgres: Postgres, filter: JobFilter, page: { li
   if (filter.createdBefore) where.push(`created_at < ${bind(filter.createdBefore)}`)
   if (filter.text !== undefined) {
     const pattern = bind(`%${filter.text.replace(/[\\%_]/g, '\\$&')}%`)
-    where.push(`(payload::text ILIKE ${pattern} OR error::text ILIKE ${pattern} OR labels::text ILIKE ${pattern})`)
+    where.push(
+      `(payload::text ILIKE ${pattern} OR error::text ILIKE ${pattern} OR labels::text ILIKE ${pattern})`,
+    )
   }
   if (page.before) where.push(`id < ${bind(page.before)}`)
   const rows = await postgres.query<JobRow>(
@@ -48,7 +57,14 @@ export async function listJobs(postgres: Postgres, filter: JobFilter, page: { li
 
 /** The timeline from the event after `afterSeq`, oldest first. */
 export async function listEvents(postgres: Postgres, jobId: string, afterSeq = 0): Promise<JobEvent[]> {
-  const rows = await postgres.query<{ seq: number; at: Date; state: JobState; attempt: number | null; node_id: string | null; reason: string | null }>(
+  const rows = await postgres.query<{
+    seq: number
+    at: Date
+    state: JobState
+    attempt: number | null
+    node_id: string | null
+    reason: string | null
+  }>(
     'SELECT seq, at, state, attempt, node_id, reason FROM job_events WHERE job_id = $1 AND seq > $2 ORDER BY seq',
     [jobId, afterSeq],
   )
@@ -64,7 +80,10 @@ export async function listEvents(postgres: Postgres, jobId: string, afterSeq = 0
 
 /** Those of the ids that have ended. */
 export async function findEnded(postgres: Postgres, ids: readonly string[]): Promise<string[]> {
-  const rows = await postgres.query<{ id: string }>('SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state = ANY($2)', [ids, terminalStates])
+  const rows = await postgres.query<{ id: string }>(
+    'SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state = ANY($2)',
+    [ids, terminalStates],
+  )
   return rows.map((row) => row.id)
 }
 

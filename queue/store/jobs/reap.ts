@@ -12,7 +12,10 @@ export interface ReapReport {
  * T7: gives up nodes whose lease ran out and takes back what they held, both in one transaction. Any process may do it; nodes that another reaper
  * holds are passed over. After Postgres was away, or nobody reaped for a while, it holds back for a lease and the grace.
  */
-export async function reapDeadNodes(postgres: Postgres, options: { leaseMs: number; graceMs: number; crashLimit: number }): Promise<ReapReport> {
+export async function reapDeadNodes(
+  postgres: Postgres,
+  options: { leaseMs: number; graceMs: number; crashLimit: number },
+): Promise<ReapReport> {
   return postgres.transaction(async (query) => {
     const held = await query<{ is_held: boolean }>(
       `UPDATE platform SET

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { QueueError } from '../../../queue/domain/errors.ts'
+import type { QueueError } from '../../../queue/domain/errors.ts'
 import { requirements, routeToTier, type Tier } from '../../../queue/domain/tiers.ts'
 
 const table: Tier[] = [
@@ -8,17 +8,29 @@ const table: Tier[] = [
   { name: 'medium', cpu: 4, memoryMb: 8192, gpu: 1 },
   { name: 'heavy', cpu: 8, memoryMb: 16_384, gpu: 2 },
 ]
-const resources = fc.record({ cpu: fc.integer({ min: 1, max: 10 }), memoryMb: fc.integer({ min: 1, max: 20_000 }), gpu: fc.integer({ min: 0, max: 3 }) }, { requiredKeys: [] })
+const resources = fc.record(
+  {
+    cpu: fc.integer({ min: 1, max: 10 }),
+    memoryMb: fc.integer({ min: 1, max: 20_000 }),
+    gpu: fc.integer({ min: 0, max: 3 }),
+  },
+  { requiredKeys: [] },
+)
 
 test('a job that asks for nothing is light, and a requirement names its tier', () => {
   expect(routeToTier(table, {}).name).toBe('small')
-  expect(requirements.map((requirement) => routeToTier(table, { requirement }).name)).toEqual(['small', 'medium', 'heavy'])
+  expect(requirements.map((requirement) => routeToTier(table, { requirement }).name)).toEqual([
+    'small',
+    'medium',
+    'heavy',
+  ])
 })
 
 test('resources go to the smallest tier that fits them; what fits none is refused with the largest and each field that is too much', () => {
   fc.assert(
     fc.property(resources, (need) => {
-      const fits = (tier: Tier) => (need.cpu ?? 0) <= tier.cpu && (need.memoryMb ?? 0) <= tier.memoryMb && (need.gpu ?? 0) <= tier.gpu
+      const fits = (tier: Tier) =>
+        (need.cpu ?? 0) <= tier.cpu && (need.memoryMb ?? 0) <= tier.memoryMb && (need.gpu ?? 0) <= tier.gpu
       const smallest = table.find(fits)
       if (smallest) {
         expect(routeToTier(table, { resources: need })).toBe(smallest)
@@ -28,7 +40,10 @@ test('resources go to the smallest tier that fits them; what fits none is refuse
         routeToTier(table, { resources: need })
         throw new Error('It was routed.')
       } catch (error) {
-        expect(error).toMatchObject({ code: 'NO_TIER_FITS', message: expect.stringContaining('heavy (8 cpu, 16384 MiB, 2 gpu)') as string })
+        expect(error).toMatchObject({
+          code: 'NO_TIER_FITS',
+          message: expect.stringContaining('heavy (8 cpu, 16384 MiB, 2 gpu)'),
+        })
         expect((error as QueueError).fields.length).toBeGreaterThan(0)
       }
     }),
@@ -36,9 +51,13 @@ test('resources go to the smallest tier that fits them; what fits none is refuse
 })
 
 test('a requirement whose tier lacks the resources is refused, for the job could not run there', () => {
-  expect(() => routeToTier(table, { requirement: 'light', resources: { gpu: 1 } })).toThrow(/tier small .* does not have 1 gpu/)
+  expect(() => routeToTier(table, { requirement: 'light', resources: { gpu: 1 } })).toThrow(
+    /tier small .* does not have 1 gpu/,
+  )
 })
 
 test('a requirement whose tier is not configured is refused with those that are', () => {
-  expect(() => routeToTier(table.slice(0, 2), { requirement: 'heavy' })).toThrow(/heavy, which is not configured; the tiers are small, medium/)
+  expect(() => routeToTier(table.slice(0, 2), { requirement: 'heavy' })).toThrow(
+    /heavy, which is not configured; the tiers are small, medium/,
+  )
 })

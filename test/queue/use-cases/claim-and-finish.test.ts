@@ -5,17 +5,32 @@ import { claimJob } from '../../../queue/use-cases/claim-job.ts'
 import { dispatchJobs } from '../../../queue/use-cases/dispatch-jobs.ts'
 import { expireJobs } from '../../../queue/use-cases/expire-jobs.ts'
 import { finishJob, handBackJob } from '../../../queue/use-cases/finish-job.ts'
-import { aNode, aRunningJob, alice, openTestQueue, stateOf, statesOf, submit } from '../../support/test-queue.ts'
+import {
+  aNode,
+  aRunningJob,
+  alice,
+  openTestQueue,
+  stateOf,
+  statesOf,
+  submit,
+} from '../../support/test-queue.ts'
 
 const success: RunEnd = { kind: 'succeeded', result: { answer: 42 }, usage: { wallMs: 5 } }
-const failure = (isFinal = false): RunEnd => ({ kind: 'failed', error: { code: 'TASK_ERROR', message: 'no', attempt: 1 }, isFinal, usage: { wallMs: 5 } })
+const failure = (isFinal = false): RunEnd => ({
+  kind: 'failed',
+  error: { code: 'TASK_ERROR', message: 'no', attempt: 1 },
+  isFinal,
+  usage: { wallMs: 5 },
+})
 
 test('of many nodes that claim one job at once, one gets it', async () => {
   const { deps } = await openTestQueue()
   const id = await submit(deps)
   await dispatchJobs(deps)
   const boots = await Promise.all(Array.from({ length: 8 }, () => aNode(deps)))
-  const claims = await Promise.all(boots.flatMap((bootId) => [1, 2].map(() => claimJob(deps, bootId, { id, seq: 1 }))))
+  const claims = await Promise.all(
+    boots.flatMap((bootId) => [1, 2].map(() => claimJob(deps, bootId, { id, seq: 1 }))),
+  )
   expect(claims.filter(Boolean)).toHaveLength(1)
   expect(await deps.jobs.find(id, null)).toMatchObject({ state: 'running', attempt: 1 })
 })
@@ -28,7 +43,8 @@ test('a delivery of a job that waits, runs, ended or does not exist is refused',
   await dispatchJobs(deps)
   await cancelJob(deps, alice, cancelled)
   const running = await aRunningJob(deps, bootId)
-  for (const id of [pending, cancelled, running.id, deps.newId()]) expect(await claimJob(deps, bootId, { id, seq: 1 })).toBeNull()
+  for (const id of [pending, cancelled, running.id, deps.newId()])
+    expect(await claimJob(deps, bootId, { id, seq: 1 })).toBeNull()
 })
 
 test('a boot that was given up, or was never there, claims nothing', async () => {
@@ -49,7 +65,12 @@ test('the holder ends its job once, and its result becomes visible with that', a
   expect(await finishJob(deps, bootId, job, success)).toBe('succeeded')
   expect(await finishJob(deps, bootId, job, success)).toBeNull()
   expect(await finishJob(deps, bootId, job, failure())).toBeNull()
-  expect(await deps.jobs.find(job.id, null)).toMatchObject({ state: 'succeeded', result: { answer: 42 }, usage: { wallMs: 5 }, error: null })
+  expect(await deps.jobs.find(job.id, null)).toMatchObject({
+    state: 'succeeded',
+    result: { answer: 42 },
+    usage: { wallMs: 5 },
+    error: null,
+  })
   expect(await statesOf(deps, job.id)).toEqual(['pending', 'queued', 'running', 'succeeded'])
 })
 
@@ -78,7 +99,12 @@ test('a failed job is tried again until its attempts are spent, and keeps the la
     states.push(job && (await finishJob(deps, bootId, job, failure())))
   }
   expect(states).toEqual(['pending', 'failed'])
-  expect(await deps.jobs.find(id, null)).toMatchObject({ state: 'failed', attempt: 2, failures: 2, error: { code: 'TASK_ERROR' } })
+  expect(await deps.jobs.find(id, null)).toMatchObject({
+    state: 'failed',
+    attempt: 2,
+    failures: 2,
+    error: { code: 'TASK_ERROR' },
+  })
 })
 
 test('a final error fails the job at once', async () => {
@@ -98,7 +124,11 @@ test('a hand-back costs no attempt, and fails the job only after too many', asyn
     states.push(job && (await handBackJob(deps, bootId, job, 'test')))
   }
   expect(states).toEqual(['pending', 'failed'])
-  expect(await deps.jobs.find(id, null)).toMatchObject({ failures: 0, handBacks: 2, error: { code: 'HANDED_BACK_TOO_OFTEN' } })
+  expect(await deps.jobs.find(id, null)).toMatchObject({
+    failures: 0,
+    handBacks: 2,
+    error: { code: 'HANDED_BACK_TOO_OFTEN' },
+  })
 })
 
 test('a cancel before the start is final, and its delivery finds nothing', async () => {
@@ -115,8 +145,13 @@ test('a cancel before the start is final, and its delivery finds nothing', async
 test('a running job with the cancel flag is told at the renewal, and ends cancelled however its holder gives it up', async () => {
   const { deps } = await openTestQueue()
   const bootId = await aNode(deps)
-  const [failing, handed, finishing] = [await aRunningJob(deps, bootId), await aRunningJob(deps, bootId), await aRunningJob(deps, bootId)]
-  for (const job of [failing, handed, finishing]) expect((await cancelJob(deps, alice, job.id)).state).toBe('running')
+  const [failing, handed, finishing] = [
+    await aRunningJob(deps, bootId),
+    await aRunningJob(deps, bootId),
+    await aRunningJob(deps, bootId),
+  ]
+  for (const job of [failing, handed, finishing])
+    expect((await cancelJob(deps, alice, job.id)).state).toBe('running')
   const renewal = await deps.nodes.renew(bootId, 60_000)
   expect(renewal?.held.map((held) => held.isCancelRequested)).toEqual([true, true, true])
   expect(await finishJob(deps, bootId, failing, failure())).toBe('cancelled')
@@ -129,7 +164,10 @@ test('a job that has not started by expiresAt expires, in the window too, and is
   const { deps } = await openTestQueue()
   const bootId = await aNode(deps)
   const soon = new Date(Date.now() + 150)
-  const [queued, pending] = [await submit(deps, { expiresAt: soon }), await submit(deps, { expiresAt: soon, delayMs: 60_000 })]
+  const [queued, pending] = [
+    await submit(deps, { expiresAt: soon }),
+    await submit(deps, { expiresAt: soon, delayMs: 60_000 }),
+  ]
   await dispatchJobs(deps)
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(await claimJob(deps, bootId, { id: queued, seq: 1 })).toBeNull()
@@ -140,10 +178,25 @@ test('a job that has not started by expiresAt expires, in the window too, and is
 test('a result that Postgres refuses fails alone; the others of its round are stored', async () => {
   const { deps } = await openTestQueue()
   const bootId = await aNode(deps)
-  const jobs = [await aRunningJob(deps, bootId), await aRunningJob(deps, bootId), await aRunningJob(deps, bootId)]
+  const jobs = [
+    await aRunningJob(deps, bootId),
+    await aRunningJob(deps, bootId),
+    await aRunningJob(deps, bootId),
+  ]
   const outcomes = await Promise.allSettled(
-    jobs.map((job, i) => finishJob(deps, bootId, job, i === 1 ? { ...success, usage: { wallMs: '\0' as unknown as number } } : success)),
+    jobs.map((job, i) =>
+      finishJob(
+        deps,
+        bootId,
+        job,
+        i === 1 ? { ...success, usage: { wallMs: '\0' as unknown as number } } : success,
+      ),
+    ),
   )
   expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-  expect(await Promise.all(jobs.map((job) => stateOf(deps, job.id)))).toEqual(['succeeded', 'running', 'succeeded'])
+  expect(await Promise.all(jobs.map((job) => stateOf(deps, job.id)))).toEqual([
+    'succeeded',
+    'running',
+    'succeeded',
+  ])
 })

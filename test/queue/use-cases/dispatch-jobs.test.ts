@@ -16,9 +16,21 @@ test('a ready job enters the window of its tier, and its delivery holds its id a
 
 test('the window is filled by priority, then age, and never past its size', async () => {
   const { deps } = await openTestQueue({ dispatchWindow: 3 })
-  const ids = [await submit(deps), await submit(deps), await submit(deps, { priority: 9 }), await submit(deps, { priority: 1 }), await submit(deps)]
+  const ids = [
+    await submit(deps),
+    await submit(deps),
+    await submit(deps, { priority: 9 }),
+    await submit(deps, { priority: 1 }),
+    await submit(deps),
+  ]
   await Promise.all([dispatchJobs(deps), dispatchJobs(deps)])
-  expect(await Promise.all(ids.map((id) => stateOf(deps, id)))).toEqual(['queued', 'queued', 'queued', 'pending', 'pending'])
+  expect(await Promise.all(ids.map((id) => stateOf(deps, id)))).toEqual([
+    'queued',
+    'queued',
+    'queued',
+    'pending',
+    'pending',
+  ])
 })
 
 test('a job for later stays pending until it is due, and the dispatcher knows when that is', async () => {
@@ -44,6 +56,11 @@ test('a job whose delivery was lost is delivered again under a new number; one t
   expect(await reconcileDeliveries(deps, 0)).toBe(1)
   const data = (await queue.getJobs(['prioritized'])).map((one) => one.data.jobs[0])
   expect(data).toHaveLength(2)
-  expect(data).toEqual(expect.arrayContaining([{ id: lost, seq: 2 }, { id: kept, seq: 1 }]))
+  expect(data).toEqual(
+    expect.arrayContaining([
+      { id: lost, seq: 2 },
+      { id: kept, seq: 1 },
+    ]),
+  )
   expect(await statesOf(deps, lost)).toEqual(['pending', 'queued'])
 })

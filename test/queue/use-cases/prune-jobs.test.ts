@@ -11,8 +11,12 @@ test('ended jobs past the retention time go with their events; live ones and you
   await client.connect()
   cleanUp(() => client.end())
   // UUIDv7 of 2020: the ids of jobs that were accepted long ago.
-  const ids = ['ended-long-ago', 'ended-lately', 'live'].map((_, i) => `016f5e66-e800-7000-8000-00000000000${String(i)}`)
-  await deps.jobs.accept(ids.map((id) => ({ id, tenant: alice.tenant, userId: alice.userId, spec: aJob(), idempotency: null })))
+  const ids = ['ended-long-ago', 'ended-lately', 'live'].map(
+    (_, i) => `016f5e66-e800-7000-8000-00000000000${String(i)}`,
+  )
+  await deps.jobs.accept(
+    ids.map((id) => ({ id, tenant: alice.tenant, userId: alice.userId, spec: aJob(), idempotency: null })),
+  )
   await cancelJob(deps, alice, ids[0] ?? '')
   await cancelJob(deps, alice, ids[1] ?? '')
   await client.query("UPDATE jobs SET finished_at = now() - interval '31 days' WHERE id = $1", [ids[0]])
@@ -21,5 +25,8 @@ test('ended jobs past the retention time go with their events; live ones and you
     'SELECT id, (SELECT count(*)::int FROM job_events WHERE job_id = id) AS events FROM unnest($1::uuid[]) AS t(id) WHERE id IN (SELECT id FROM jobs) OR id IN (SELECT job_id FROM job_events) ORDER BY id',
     [ids],
   )
-  expect(rows).toEqual([{ id: ids[1], events: 2 }, { id: ids[2], events: 1 }])
+  expect(rows).toEqual([
+    { id: ids[1], events: 2 },
+    { id: ids[2], events: 1 },
+  ])
 })

@@ -13,8 +13,14 @@ async function openReaper(settings: Partial<QueueDeps['settings']> = {}) {
   const client = new pg.Client(opened.databaseUrl)
   await client.connect()
   cleanUp(() => client.end())
-  const settle = () => client.query("UPDATE platform SET reaper_seen_at = now(), reaper_held_until = now() - interval '1 second'")
-  const runOut = (bootId: string) => client.query("UPDATE nodes SET lease_expires_at = now() - interval '1 second' WHERE boot_id = $1", [bootId])
+  const settle = () =>
+    client.query(
+      "UPDATE platform SET reaper_seen_at = now(), reaper_held_until = now() - interval '1 second'",
+    )
+  const runOut = (bootId: string) =>
+    client.query("UPDATE nodes SET lease_expires_at = now() - interval '1 second' WHERE boot_id = $1", [
+      bootId,
+    ])
   await settle()
   return { ...opened, settle, runOut, client }
 }
@@ -28,7 +34,9 @@ test("a dead node's jobs go back with the next attempt under a higher fence, and
   expect(await deps.jobs.find(lost.id, null)).toMatchObject({ state: 'pending', crashes: 1, failures: 0 })
   expect(await stateOf(deps, safe.id)).toBe('running')
   expect(await deps.nodes.renew(dead, 60_000)).toBeNull()
-  expect(await finishJob(deps, dead, lost, { kind: 'succeeded', result: null, usage: { wallMs: 1 } })).toBeNull()
+  expect(
+    await finishJob(deps, dead, lost, { kind: 'succeeded', result: null, usage: { wallMs: 1 } }),
+  ).toBeNull()
 })
 
 test('a job under which nodes die again and again fails as WORKER_LOST', async () => {
@@ -37,7 +45,10 @@ test('a job under which nodes die again and again fails as WORKER_LOST', async (
   const job = await aRunningJob(deps, dead)
   await runOut(dead)
   await reapNodes(deps)
-  expect(await deps.jobs.find(job.id, null)).toMatchObject({ state: 'failed', error: { code: 'WORKER_LOST' } })
+  expect(await deps.jobs.find(job.id, null)).toMatchObject({
+    state: 'failed',
+    error: { code: 'WORKER_LOST' },
+  })
 })
 
 test('a job that was to be cancelled when its node died is cancelled', async () => {

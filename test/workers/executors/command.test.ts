@@ -209,13 +209,21 @@ test('of a long output the last bytes are kept', async () => {
 })
 
 test('CPU time, also of children, and peak memory are measured', async () => {
-  const { run } = openCommands({ allow: ['node', process.execPath] })
-  // 64 MiB held for a while, and CPU burnt in a child.
-  const burn = 'const until = Date.now() + 150; while (Date.now() < until);'
-  const hold = `const held = Buffer.alloc(64 * 1024 * 1024, 1); require('node:child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(burn)}]); held[0]`
-  const { usage } = await run({ argv: [process.execPath, '-e', hold] })
-  expect(usage.cpuMs).toBeGreaterThanOrEqual(150)
-  expect(usage.cpuMs).toBeLessThan(3000)
+  const { run } = openCommands({ allow: [process.execPath] })
+  // 64 MiB held while a child burns CPU; both tell what they used until just before their end.
+  const tell =
+    "require('node:fs').writeSync(1, process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000 + ' ')"
+  const burn = `while (process.cpuUsage().user < 150_000); ${tell}`
+  const hold = `const held = Buffer.alloc(64 * 1024 * 1024, 1);
+    require('node:child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(burn)}], { stdio: 'inherit' });
+    held.fill(2); ${tell}`
+  const { result, usage } = await run({ argv: [process.execPath, '-e', hold] })
+  const toldMs = result.stdout
+    .trim()
+    .split(' ')
+    .reduce((sum, ms) => sum + Number(ms), 0)
+  expect(usage.cpuMs).toBeGreaterThan(toldMs - 40) // four figures that the kernel rounds down to 10 ms
+  expect(usage.cpuMs).toBeLessThan(toldMs * 1.5 + 100)
   expect(usage.maxRssBytes).toBeGreaterThan(64 * 1024 * 1024)
 })
 
