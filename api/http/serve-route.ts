@@ -28,9 +28,10 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
 
     const params = route.params ? validate(route.params, request.params, 'The path') : undefined
     const query = readQuery(route, request)
+    if (!route.body) refuseBody(route, request)
     const json = route.body
       ? await readJsonBody(request, response, deps.config.BODY_LIMIT_BYTES)
-      : refuseBody(route, request)
+      : undefined
     route.refuse?.(json)
     const body = route.body
       ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body')
@@ -77,9 +78,8 @@ function readQuery(route: Route, request: express.Request): unknown {
 }
 
 /** A body that nobody reads would be accepted and ignored. */
-function refuseBody(route: Route, request: express.Request): undefined {
-  if (route.readsBody || route.method === 'get' || route.method === 'delete' || !hasBody(request))
-    return undefined
+function refuseBody(route: Route, request: express.Request): void {
+  if (route.readsBody || route.method === 'get' || route.method === 'delete' || !hasBody(request)) return
   throw new HttpProblem(400, 'This call takes no body.', {
     fields: [{ path: '', message: 'must be absent' }],
   })

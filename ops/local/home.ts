@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { sourceOf } from '../../core/config.ts'
+import { writePrivately } from './private-file.ts'
 
 /** The folder of the code that runs. */
 export const checkout = join(import.meta.dirname, '../..')
@@ -55,10 +56,3 @@ export function readCredentials(home: string): Credentials | undefined {
 }
 
 const secret = (bytes: number): string => randomBytes(bytes).toString('base64url')
-
-/** Readable by us only, and never half written. */
-function writePrivately(file: string, content: object): void {
-  const unfinished = `${file}.${String(process.pid)}`
-  writeFileSync(unfinished, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
-  renameSync(unfinished, file)
-}

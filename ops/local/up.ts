@@ -11,6 +11,7 @@ import { isSet, unlessSet, type Start } from './start.ts'
 import { startProcesses } from './start-processes.ts'
 import { startStores } from './start-stores.ts'
 import { hearSignals } from './stop-signals.ts'
+import { writeRunningState } from './state-file.ts'
 import { untilReady } from './until-ready.ts'
 
 export interface UpOptions {
@@ -62,8 +63,10 @@ async function startPlatform(start: Start): Promise<void> {
 
   print('Starting Redis and Postgres.')
   const stores = await startStores(start)
+  const databaseUrl = stores.DATABASE_URL ?? readConfig(['DATABASE_URL']).DATABASE_URL
+  const redisUrl = stores.REDIS_URL ?? readConfig(['REDIS_URL']).REDIS_URL
   stopSignal.throwIfAborted()
-  await migrate(stores.DATABASE_URL ?? readConfig(['DATABASE_URL']).DATABASE_URL)
+  await migrate(databaseUrl)
   stopSignal.throwIfAborted()
 
   const port = await chooseGatewayPort(config.PORT, portWish)
@@ -78,6 +81,7 @@ async function startPlatform(start: Start): Promise<void> {
     : secrets.adminPassword
   const credentials = { url, username: 'admin', password }
   writeCredentials(home, credentials)
+  start.undo.push(writeRunningState(home, { pid: process.pid, databaseUrl, redisUrl, url }))
 
   print('Starting gateway, ops and workers.')
   await startProcesses(start, {

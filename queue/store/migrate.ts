@@ -79,7 +79,8 @@ export async function migrate(databaseUrl: string): Promise<MigrationReport> {
   }
 }
 
-async function missingMigrations(client: pg.Client): Promise<string[]> {
+/** Of this version, in the order in which they are applied. */
+export async function missingMigrations(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ exists: boolean }>(
     "SELECT to_regclass('knex_migrations') IS NOT NULL AS exists",
   )

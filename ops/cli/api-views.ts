@@ -1,0 +1,81 @@
+import type { JobState } from '../../queue/domain/job-state.ts'
+import type { JobError, Json, Usage } from '../../queue/domain/job.ts'
+import type { NodeState } from '../../queue/domain/node.ts'
+import type { Role } from '../../queue/domain/user.ts'
+
+/*
+ * What the command line reads of the gateway's answers; /openapi.json describes them in full. Times are ISO 8601.
+ */
+
+export interface JobView {
+  id: string
+  state: JobState
+  tier: string
+  task: string
+  tenant: string
+  priority: number
+  payload: Json
+  labels: Record<string, string>
+  retry: { maxAttempts: number }
+  attempt: number
+  progress: number | null
+  result: Json
+  error: JobError | null
+  usage: Usage | null
+  nodeId: string | null
+  replayOf: string | null
+  cancelRequestedAt: string | null
+  createdAt: string
+  startedAt: string | null
+  finishedAt: string | null
+  timestamps: { dueAt: string; expiresAt: string | null }
+  warnings?: string[]
+}
+
+export interface TierView {
+  tier: string
+  size: { cpu: number; memoryMb: number; gpu: number }
+  pending: number
+  queued: number
+  running: number
+  oldestWaitMs: number
+  replicas: { ready: number; draining: number; desired: number }
+  arrivalsPerSecond: number
+  finishesPerSecond: number
+}
+
+export interface NodeView {
+  id: string
+  state: NodeState
+  tiers: string[]
+  cpus: number
+  memoryMb: number
+  gpus: number
+  concurrency: number
+  running: number
+  version: string
+  startedAt: string
+  lastSeenAt: string
+}
+
+export interface UserView {
+  id: string
+  username: string
+  role: Role
+  tenant: string
+  disabledAt: string | null
+  createdAt: string
+}
+
+export interface ReadyView {
+  status: 'ok' | 'degraded' | 'unavailable'
+  version: string
+  checks: { tiers: Record<string, number>; nodes: { live: number; expected: number } }
+  details: string[]
+}
+
+export interface TokenView {
+  accessToken: string
+  /** Seconds. */
+  expiresIn: number
+}

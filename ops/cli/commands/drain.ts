@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import type { NodeView } from '../api-views.ts'
+import type { Cli } from '../cli.ts'
+import { forEach } from '../each.ts'
+
+export function addDrain(program: Command, cli: Cli): void {
+  program
+    .command('drain')
+    .summary('tell nodes to take no more jobs')
+    .description('Tells nodes to take no more jobs. They finish what they run; stop their processes then.')
+    .argument('<nodes...>', 'as nodes lists them')
+    .action(async (ids: string[]) => {
+      const api = cli.connect()
+      const nodes = await forEach(cli, ids, (id) =>
+        api.call<NodeView>('POST', `/v1/nodes/${encodeURIComponent(id)}/drain`, { isRepeatable: true }),
+      )
+      cli.show({ items: nodes }, () =>
+        nodes.map(({ id, state, running }) => `${id} ${state}, ${String(running)} jobs running`),
+      )
+    })
+}

@@ -1,0 +1,58 @@
+import { readConfig } from '../../../core/config.ts'
+import { silentLogger } from '../../../core/logger.ts'
+import { makeMetrics } from '../../../core/metrics.ts'
+import { openQueue, queueOptions } from '../../../queue/open-queue.ts'
+import { listTiers, type TierStatus } from '../../../queue/use-cases/tier-status.ts'
+import { showDuration } from '../durations.ts'
+import { failure, type Finding, ok, warning } from './finding.ts'
+
+/** A due job waits this long only when nodes are few or do not take jobs. */
+const longWaitMs = 60_000
+
+/** Whether the jobs of each tier find nodes that take them. */
+export async function checkConsumption(stores: {
+  databaseUrl: string
+  redisUrl: string
+}): Promise<Finding[]> {
+  const config = {
+    ...readConfig(queueOptions.filter((name) => name !== 'DATABASE_URL' && name !== 'REDIS_URL')),
+    DATABASE_URL: stores.databaseUrl,
+    REDIS_URL: stores.redisUrl,
+  }
+  const queue = await openQueue(config, { name: 'doctor', log: silentLogger, metrics: makeMetrics() })
+  try {
+    const nodes = await queue.deps.nodes.listLive()
+    return (await listTiers(queue.deps, { nodes })).map(judgeTier)
+  } finally {
+    await queue.close()
+  }
+}
+
+export function judgeTier(status: TierStatus): Finding {
+  const { tier, queued, running, oldestWaitMs, pending } = status
+  const check = `tier ${tier}`
+  const { ready } = status.replicas
+  const waiting = `${String(queued)} queued, the oldest due job waits ${showDuration(oldestWaitMs)}`
+  if (ready === 0) {
+    const remedy = `Start a worker with TIER=${tier}.`
+    return pending + queued > 0
+      ? failure(check, `No node takes its jobs (${String(pending + queued)} wait).`, remedy)
+      : warning(check, 'No node takes its jobs.', remedy)
+  }
+  if (oldestWaitMs > longWaitMs && running === 0)
+    return failure(
+      check,
+      `Nodes are up, but nothing runs: ${waiting}.`,
+      'See that ops runs (it dispatches), and look into the logs of the workers.',
+    )
+  if (oldestWaitMs > longWaitMs)
+    return warning(
+      check,
+      `Jobs wait long: ${waiting}.`,
+      `Start more workers with TIER=${tier}, or raise CONCURRENCY.`,
+    )
+  return ok(
+    check,
+    `${String(ready)} ${ready === 1 ? 'node takes' : 'nodes take'} its jobs; ${String(running)} run, ${String(queued)} are queued.`,
+  )
+}

@@ -1,0 +1,72 @@
+import { isTerminal } from '../../queue/domain/job-state.ts'
+import type { JobView } from './api-views.ts'
+import { showDuration, showRelative } from './durations.ts'
+import { pairsOf } from './table.ts'
+import { coloured, oneLine } from './text.ts'
+
+const stateColours = {
+  blocked: 'gray',
+  pending: 'gray',
+  queued: 'cyan',
+  running: 'blue',
+  succeeded: 'green',
+  failed: 'red',
+  cancelled: 'yellow',
+  expired: 'yellow',
+} as const
+
+export const stateColour = (job: Pick<JobView, 'state'>) => stateColours[job.state]
+
+export const hasEnded = (job: Pick<JobView, 'state'>): boolean => isTerminal(job.state)
+
+/** A job for a person: what it is, how it stands, and what came out. */
+export function jobLines(job: JobView): string[] {
+  const { usage } = job
+  const pairs = pairsOf({
+    job: job.id,
+    state: coloured(stateColour(job), job.state) + (isCancelUnderWay(job) ? ' (cancel requested)' : ''),
+    task: job.task,
+    tier: job.tier,
+    tenant: job.tenant,
+    priority: String(job.priority),
+    attempt: `${String(job.attempt)} of ${String(job.retry.maxAttempts)}`,
+    progress: job.progress === null ? undefined : `${String(job.progress)} %`,
+    node: job.nodeId ?? undefined,
+    labels: labelsOf(job.labels),
+    'replay of': job.replayOf ?? undefined,
+    created: showTime(job.createdAt),
+    due: job.timestamps.dueAt > job.createdAt ? showTime(job.timestamps.dueAt) : undefined,
+    expires: job.timestamps.expiresAt ? showTime(job.timestamps.expiresAt) : undefined,
+    started: job.startedAt ? showTime(job.startedAt) : undefined,
+    finished: job.finishedAt ? showTime(job.finishedAt) : undefined,
+    used: usage ? usageOf(usage) : undefined,
+    error: job.error ? coloured('red', oneLine(`${job.error.code}: ${job.error.message}`)) : undefined,
+  })
+  return [...pairs, ...resultLines(job), ...warningLines(job)]
+}
+
+export const warningLines = (job: JobView): string[] =>
+  (job.warnings ?? []).map((warning) => coloured('yellow', `warning: ${oneLine(warning)}`))
+
+function resultLines({ state, result }: JobView): string[] {
+  return state === 'succeeded' && result !== null ? ['result', JSON.stringify(result, null, 2)] : []
+}
+
+const isCancelUnderWay = (job: JobView): boolean => job.cancelRequestedAt !== null && !hasEnded(job)
+
+function labelsOf(labels: Record<string, string>): string | undefined {
+  const text = Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ')
+  return text ? oneLine(text) : undefined
+}
+
+const showTime = (at: string): string => `${at} (${showRelative(at)})`
+
+function usageOf({ wallMs, cpuMs, maxRssBytes }: NonNullable<JobView['usage']>): string {
+  return [
+    `${showDuration(wallMs)} wall`,
+    ...(cpuMs === undefined ? [] : [`${showDuration(cpuMs)} cpu`]),
+    ...(maxRssBytes === undefined ? [] : [`${(maxRssBytes / 1_048_576).toFixed(1)} MiB memory at most`]),
+  ].join(', ')
+}

@@ -1,0 +1,48 @@
+import { Command } from 'commander'
+import { version } from '../../core/version.ts'
+import { makeCli } from './cli.ts'
+import { addCancel } from './commands/cancel.ts'
+import { addConfig } from './commands/config.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addDrain } from './commands/drain.ts'
+import { addGet } from './commands/get.ts'
+import { addJobs } from './commands/jobs.ts'
+import { addMigrate } from './commands/migrate.ts'
+import { addNodes } from './commands/nodes.ts'
+import { addNotYet } from './commands/not-yet.ts'
+import { addReplay } from './commands/replay.ts'
+import { addSubmit } from './commands/submit.ts'
+import { addTiers } from './commands/tiers.ts'
+import { addToken } from './commands/token.ts'
+import { addUp } from './commands/up.ts'
+import { addUsers } from './commands/users.ts'
+import { addWatch } from './commands/watch.ts'
+
+/** The whole command line; docs/cli.md is made from it. */
+export function makeProgram(): Command {
+  const program = new Command('noodle')
+    .description('Noodle runs your compute jobs on your own machines.')
+    .version(version)
+    .option('--json', 'print JSON, for programs')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('Add --help for what is possible.')
+    .exitOverride()
+  const cli = makeCli(() => program.opts<{ json?: boolean }>().json === true)
+  addUp(program)
+  addSubmit(program, cli)
+  addGet(program, cli)
+  addJobs(program, cli)
+  addWatch(program, cli)
+  addCancel(program, cli)
+  addReplay(program, cli)
+  addTiers(program, cli)
+  addNodes(program, cli)
+  addDrain(program, cli)
+  addToken(program, cli)
+  addUsers(program, cli)
+  addMigrate(program, cli)
+  addConfig(program, cli)
+  addDoctor(program, cli)
+  addNotYet(program)
+  return program
+}

@@ -1,0 +1,114 @@
+import pg from 'pg'
+import { Redis } from 'ioredis'
+import { missingMigrations } from './migrate.ts'
+
+/*
+ * What `noodle doctor` asks of the stores. It opens connections of its own, which try once: a doctor reports, and does not wait.
+ */
+
+const connectTimeoutMs = 5000
+
+export interface PostgresDiagnosis {
+  /** Such as 150006 for 15.6 (server_version_num). */
+  version: number
+  /** Its clock minus ours, in ms; a round trip is known to half its length. */
+  clockSkewMs: number
+  /** Names of this version's migrations that are not applied. */
+  missingMigrations: string[]
+  connections: { used: number; most: number }
+  /** Off means that an acknowledged job may be lost by a power cut. */
+  isSynchronous: boolean
+}
+
+/** @throws Error of the driver, when it can't be reached */
+export async function diagnosePostgres(databaseUrl: string): Promise<PostgresDiagnosis> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'noodle doctor',
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: connectTimeoutMs,
+  })
+  client.on('error', () => undefined) // the query that it breaks tells it
+  await client.connect()
+  try {
+    const sentAt = Date.now()
+    const { rows: times } = await client.query<{ now: Date }>('SELECT clock_timestamp() AS now')
+    const ourTime = (sentAt + Date.now()) / 2
+    const { rows } = await client.query<{
+      version: number
+      used: number
+      most: number
+      is_synchronous: boolean
+    }>(
+      `SELECT current_setting('server_version_num')::int AS version,
+              (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
+              current_setting('max_connections')::int AS most,
+              current_setting('fsync')::bool AND current_setting('synchronous_commit') <> 'off' AS is_synchronous`,
+    )
+    const [row] = rows
+    if (!row) throw new Error('Postgres gave no answer.')
+    return {
+      version: row.version,
+      clockSkewMs: (times[0]?.now.getTime() ?? ourTime) - ourTime,
+      missingMigrations: await missingMigrations(client),
+      connections: { used: row.used, most: row.most },
+      isSynchronous: row.is_synchronous,
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+export interface RedisDiagnosis {
+  /** Such as 7.0.15. */
+  version: string
+  /** Such as noeviction; undefined where Redis does not tell. */
+  evictionPolicy: string | undefined
+  isAppending: boolean
+  /** False when the last write of the append-only file or of the snapshot failed. */
+  isPersisting: boolean
+  /** Its clock minus ours, in ms. */
+  clockSkewMs: number
+}
+
+/** @throws Error of the client, when it can't be reached */
+export async function diagnoseRedis(redisUrl: string): Promise<RedisDiagnosis> {
+  const redis = new Redis(redisUrl, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: connectTimeoutMs,
+    connectionName: 'noodle-doctor',
+  })
+  let reason: Error | undefined
+  redis.on('error', (error: Error) => (reason = error))
+  try {
+    await redis.connect()
+    const sentAt = Date.now()
+    const [seconds, micros] = (await redis.time()).map(Number)
+    const ourTime = (sentAt + Date.now()) / 2
+    const info = readInfo(await redis.info())
+    return {
+      version: info.get('redis_version') ?? '0',
+      evictionPolicy: info.get('maxmemory_policy'),
+      isAppending: info.get('aof_enabled') === '1',
+      isPersisting:
+        info.get('aof_last_write_status') !== 'err' && info.get('rdb_last_bgsave_status') !== 'err',
+      clockSkewMs: (seconds ?? 0) * 1000 + (micros ?? 0) / 1000 - ourTime,
+    }
+  } catch (error) {
+    throw reason ?? error
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** `name:value` lines, as INFO gives them. */
+const readInfo = (text: string): Map<string, string> =>
+  new Map(
+    text
+      .split('\r\n')
+      .map((line) => line.split(/:(.*)/s))
+      .map(([name = '', value = '']) => [name, value]),
+  )
