@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
 import type { Run } from './runs.ts'
@@ -28,7 +29,7 @@ export async function runTask(run: Run, options: RunTaskOptions): Promise<TaskEn
   const startedMs = performance.now()
   let measured: Omit<Usage, 'wallMs'> = {}
   const usage = (): Usage => ({ wallMs: Math.round(performance.now() - startedMs), ...measured })
-  const failed = (code: string, message: string, isFinal: boolean): RunEnd => ({
+  const failed = (code: JobErrorCode, message: string, isFinal: boolean): RunEnd => ({
     kind: 'failed',
     error: { code, message: storable(message), attempt: job.attempt },
     isFinal,

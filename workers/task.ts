@@ -1,4 +1,5 @@
 import type { TaskDefinition } from '../queue/domain/builtin-tasks.ts'
+import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { ClaimedJob, Json, Usage } from '../queue/domain/job.ts'
 
 /** What a task does on this node. It ends in one of three ways: it returns its result, throws PermanentFailure, or throws anything else (retry while attempts last). */
@@ -27,9 +28,9 @@ export const stopOf = (signal: AbortSignal): Stop => signal.reason as Stop
 
 /** A failed attempt with a code of its own; another attempt may help. Any other error has the code TASK_ERROR. */
 export class TaskFailure extends Error {
-  readonly code: string
+  readonly code: JobErrorCode
 
-  constructor(code: string, message: string, cause?: unknown) {
+  constructor(code: JobErrorCode, message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'TaskFailure'
     this.code = code
@@ -38,7 +39,7 @@ export class TaskFailure extends Error {
 
 /** A failed attempt after which no further one would help. */
 export class PermanentFailure extends TaskFailure {
-  constructor(code: string, message: string, cause?: unknown) {
+  constructor(code: JobErrorCode, message: string, cause?: unknown) {
     super(code, message, cause)
     this.name = 'PermanentFailure'
   }

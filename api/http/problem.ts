@@ -30,7 +30,8 @@ export interface Problem {
   errors?: FieldError[]
 }
 
-const statusOfKind: Record<ErrorKind, number> = {
+/** How HTTP tells each kind of error. */
+export const statusOfKind: Record<ErrorKind, number> = {
   invalid: 400,
   unauthenticated: 401,
   denied: 403,

@@ -29,9 +29,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
     const params = route.params ? validate(route.params, request.params, 'The path') : undefined
     const query = readQuery(route, request)
     if (!route.body) refuseBody(route, request)
-    const json = route.body
-      ? await readJsonBody(request, response, deps.config.BODY_LIMIT_BYTES)
-      : undefined
+    const json = route.body ? await readJsonBody(request, response, deps.config.BODY_LIMIT_BYTES) : undefined
     route.refuse?.(json)
     const body = route.body
       ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body')

@@ -9,32 +9,110 @@ export type ErrorKind =
   | 'limited'
   | 'unavailable'
 
-/** Every error that a caller can act on. docs/errors.md is held against this table by a test. */
+/** Every error that a caller can act on, with what to do; docs/errors.md is made from it. */
 export const errorCodes = {
-  JOB_NOT_FOUND: { kind: 'not-found', title: 'No such job' },
-  JOB_ALREADY_FINISHED: { kind: 'conflict', title: 'The job has ended' },
-  JOB_NOT_FINISHED: { kind: 'conflict', title: 'The job has not ended' },
-  NO_TIER_FITS: { kind: 'impossible', title: 'No tier is large enough' },
-  TASK_UNKNOWN: { kind: 'impossible', title: 'No node offers this task' },
-  PAYLOAD_MISFIT: { kind: 'impossible', title: "The payload does not fit the task's schema" },
-  NOT_YET_SUPPORTED: { kind: 'impossible', title: 'Not part of this version' },
-  IDEMPOTENCY_KEY_REUSED: { kind: 'impossible', title: 'The idempotency key belongs to another request' },
-  TIER_NOT_FOUND: { kind: 'not-found', title: 'No such tier' },
-  NODE_NOT_FOUND: { kind: 'not-found', title: 'No such node' },
-  TASK_NOT_FOUND: { kind: 'not-found', title: 'No such task' },
-  USER_NOT_FOUND: { kind: 'not-found', title: 'No such user' },
-  USERNAME_TAKEN: { kind: 'conflict', title: 'The user name is taken' },
-  LAST_ADMIN: { kind: 'conflict', title: 'The last admin must stay' },
-  BAD_CREDENTIALS: { kind: 'unauthenticated', title: 'Wrong user name or password' },
-  BAD_REFRESH_TOKEN: { kind: 'unauthenticated', title: 'The refresh token is not valid' },
-  BAD_TOKEN: { kind: 'unauthenticated', title: 'The access token is not valid' },
-  NOT_PERMITTED: { kind: 'denied', title: 'Not permitted' },
-  INVALID_REQUEST: { kind: 'invalid', title: 'The request is not valid' },
-  TOO_MANY: { kind: 'limited', title: 'Too many requests' },
-  POSTGRES_UNAVAILABLE: { kind: 'unavailable', title: 'Postgres is unavailable' },
-  REDIS_UNAVAILABLE: { kind: 'unavailable', title: 'Redis is unavailable' },
-  OVERLOADED: { kind: 'unavailable', title: 'Overloaded' },
-} as const satisfies Record<string, { kind: ErrorKind; title: string }>
+  JOB_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such job',
+    remedy:
+      'Check the id. Jobs of other tenants, and ended ones past `RETENTION_DAYS`, are not found either.',
+  },
+  JOB_ALREADY_FINISHED: {
+    kind: 'conflict',
+    title: 'The job has ended',
+    remedy: 'Nothing is left to cancel; replay it to run it again.',
+  },
+  JOB_NOT_FINISHED: {
+    kind: 'conflict',
+    title: 'The job has not ended',
+    remedy: 'Wait until it has ended, or cancel it first.',
+  },
+  NO_TIER_FITS: {
+    kind: 'impossible',
+    title: 'No tier is large enough',
+    remedy:
+      'Ask for no more than the largest tier has, which the message names, or configure a larger one in `TIERS`.',
+  },
+  TASK_UNKNOWN: {
+    kind: 'impossible',
+    title: 'No node offers this task',
+    remedy: 'Check the name against `GET /v1/tasks`, or start a worker that offers it.',
+  },
+  PAYLOAD_MISFIT: {
+    kind: 'impossible',
+    title: "The payload does not fit the task's schema",
+    remedy: "Mend the fields that are named; `GET /v1/tasks/:name` has the task's schema.",
+  },
+  NOT_YET_SUPPORTED: {
+    kind: 'impossible',
+    title: 'Not part of this version',
+    remedy: 'Leave the field or call out; a later version brings it.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    kind: 'impossible',
+    title: 'The idempotency key belongs to another request',
+    remedy: 'Use a new key for another body. Keys are kept for 24 hours.',
+  },
+  TIER_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such tier',
+    remedy: 'Check the name against `GET /v1/tiers`.',
+  },
+  NODE_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such node',
+    remedy: 'Check the id against `GET /v1/nodes`; the node may have ended.',
+  },
+  TASK_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such task',
+    remedy: 'Check the name against `GET /v1/tasks`.',
+  },
+  USER_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such user',
+    remedy: 'Check the id against `GET /v1/users`.',
+  },
+  USERNAME_TAKEN: { kind: 'conflict', title: 'The user name is taken', remedy: 'Choose another name.' },
+  LAST_ADMIN: { kind: 'conflict', title: 'The last admin must stay', remedy: 'Make another admin first.' },
+  BAD_CREDENTIALS: {
+    kind: 'unauthenticated',
+    title: 'Wrong user name or password',
+    remedy: 'Check name and password; an admin may have disabled the user.',
+  },
+  BAD_REFRESH_TOKEN: {
+    kind: 'unauthenticated',
+    title: 'The refresh token is not valid',
+    remedy: 'Log in again. A refresh token is good for one use; a second use ends the whole session.',
+  },
+  BAD_TOKEN: {
+    kind: 'unauthenticated',
+    title: 'The access token is not valid',
+    remedy: 'Log in again, or refresh. The token may have expired, or a change of the user ended it.',
+  },
+  NOT_PERMITTED: { kind: 'denied', title: 'Not permitted', remedy: 'Ask an admin for a role that may.' },
+  INVALID_REQUEST: {
+    kind: 'invalid',
+    title: 'The request is not valid',
+    remedy: 'Mend the fields that are named.',
+  },
+  TOO_MANY: { kind: 'limited', title: 'Too many requests', remedy: 'Wait as long as `Retry-After` says.' },
+  POSTGRES_UNAVAILABLE: {
+    kind: 'unavailable',
+    title: 'Postgres is unavailable',
+    remedy: 'Try again after `Retry-After`. Operators: `noodle doctor`.',
+  },
+  REDIS_UNAVAILABLE: {
+    kind: 'unavailable',
+    title: 'Redis is unavailable',
+    remedy: 'Try again after `Retry-After`. Operators: `noodle doctor`.',
+  },
+  OVERLOADED: {
+    kind: 'unavailable',
+    title: 'Overloaded',
+    remedy: 'Try again after `Retry-After`, with pauses that grow.',
+  },
+} as const satisfies Record<string, { kind: ErrorKind; title: string; remedy: string }>
 
 export type ErrorCode = keyof typeof errorCodes
 

@@ -1,3 +1,4 @@
+import type { JobErrorCode } from './job-errors.ts'
 import type { JobState } from './job-state.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
@@ -32,8 +33,7 @@ export interface JobSpec {
 
 /** Why an attempt or a job did not succeed. */
 export interface JobError {
-  /** Such as TIMEOUT, EXIT_CODE, SIGNAL, WORKER_LOST, CANCELLED, TASK_ERROR. */
-  code: string
+  code: JobErrorCode
   message: string
   /** The attempt that ended so, from 1; absent when the job never started. */
   attempt?: number

@@ -39,9 +39,9 @@ test('a task that throws may be tried again, unless it throws PermanentFailure',
     error: { code: 'TASK_ERROR', message: 'the disk is full', attempt: 1 },
   })
   const final = begin(
-    aTask(() => Promise.reject(new PermanentFailure('NO_SUCH_FILE', 'There is no such file.'))),
+    aTask(() => Promise.reject(new PermanentFailure('SPAWN_FAILED', 'There is no such file.'))),
   )
-  expect(await final.ended).toMatchObject({ isFinal: true, error: { code: 'NO_SUCH_FILE' } })
+  expect(await final.ended).toMatchObject({ isFinal: true, error: { code: 'SPAWN_FAILED' } })
 })
 
 test('messages are cut, and hold nothing that Postgres refuses', async () => {

@@ -1,0 +1,23 @@
+/** The codes that the `error` of a job or an attempt may have, with what each means; docs/errors.md is made from it. */
+export const jobErrorCodes = {
+  TIMEOUT: 'The attempt ran longer than `timeoutMs`.',
+  EXIT_CODE:
+    'The command ended with an exit code other than 0; the message has it, and the end of what it printed.',
+  SIGNAL:
+    'The command was ended by a signal that Noodle did not send, such as SIGKILL by the kernel when memory is short.',
+  TASK_ERROR: 'The task threw an error; the message is its own.',
+  TASK_UNKNOWN: 'The node does not offer the task any more.',
+  PAYLOAD_MISFIT: "The payload does not fit the task's schema on the node that ran it. Not tried again.",
+  COMMAND_NOT_ALLOWED: "The program is not on the node's list `TASK_COMMAND_ALLOW`. Not tried again.",
+  ENV_NOT_ALLOWED: 'The command asked for an environment variable that it may not set. Not tried again.',
+  SPAWN_FAILED: 'The program could not be started; the message says why. Tried again where that may help.',
+  RESULT_INVALID: "The task's result can't be told as JSON. Not tried again.",
+  RESULT_TOO_LARGE:
+    'The result is larger than `RESULT_LIMIT_BYTES`. Not tried again; store large results elsewhere and return where.',
+  WORKER_LOST: 'The node died under it, as often as `CRASH_LIMIT` says. The job may be what kills its nodes.',
+  HANDED_BACK_TOO_OFTEN:
+    'Stopping nodes handed it back as often as `HAND_BACK_LIMIT` says; it runs longer than nodes live.',
+  CANCELLED: 'Cancelled on request.',
+} as const
+
+export type JobErrorCode = keyof typeof jobErrorCodes
