@@ -5,7 +5,12 @@ import { z } from 'zod'
  * `describe` is the sentence that a user reads; `meta` adds the unit, and `secret` for what is never shown.
  */
 
-const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max)
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(min, `must be at least ${String(min)}`)
+    .max(max, `must be at most ${String(max)}`)
 const list = z.union([z.array(z.string()), z.string().transform(splitList)])
 const port = integer(0, 65_535)
 
@@ -206,8 +211,8 @@ export const options = {
     .optional()
     .describe('The name of a worker node; by default its host name and a random part.'),
   NODE_CPUS: z.coerce
-    .number()
-    .positive()
+    .number('must be a number')
+    .positive('must be above 0')
     .optional()
     .describe('CPUs that the node offers; by default what the machine has.')
     .meta({ unit: 'cpus' }),

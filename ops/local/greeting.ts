@@ -1,9 +1,12 @@
 import { join, relative } from 'node:path'
 import { checkout, credentialsFile } from './home.ts'
+import { isSet } from './start.ts'
 
 /** What somebody who started Noodle wants to know next. */
 export function greeting(url: string, home: string): string[] {
   const here = (path: string): string => relative(process.cwd(), path) || '.'
+  // Another terminal does not know what was set in this one.
+  const noodle = isSet('NOODLE_HOME') ? `NOODLE_HOME=${home} npx noodle` : 'npx noodle'
   return [
     '',
     `Noodle is up: ${url}`,
@@ -13,9 +16,9 @@ export function greeting(url: string, home: string): string[] {
     `  logs                        ${here(join(home, 'logs'))}`,
     '',
     'Try next, in another terminal:',
-    `  npx noodle submit --wait command -- wc -w ${join(checkout, 'README.md')}`,
-    '  npx noodle jobs',
-    '  npx noodle tiers',
+    `  ${noodle} submit --wait command -- wc -w ${join(checkout, 'README.md')}`,
+    `  ${noodle} jobs`,
+    `  ${noodle} tiers`,
     '',
     'Ctrl-C stops it; a second one does not wait for running jobs.',
   ]

@@ -24,7 +24,7 @@ export function renderConfiguration(): string {
       heading = headings[name]
     }
     const { description = '', unit, secret } = schema.meta() ?? {}
-    const row = [code(name), defaultOf(schema), unit === undefined ? '' : String(unit)]
+    const row = [code(name), defaultOf(schema), typeof unit === 'string' ? unit : '']
     rows.push([...row, `${description}${secret === true ? ' A secret: never shown or logged.' : ''}`])
   }
   close()

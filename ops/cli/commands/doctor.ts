@@ -1,12 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { checkConsumption } from '../doctor/check-consumption.ts'
-import { checkGateway } from '../doctor/check-gateway.ts'
-import { checkConfig, checkNode, checkPort } from '../doctor/check-process.ts'
-import { checkPostgres, checkRedis } from '../doctor/check-stores.ts'
-import { type Finding, warning } from '../doctor/finding.ts'
-import { findGatewayUrl } from '../session.ts'
-import { findStores } from '../stores.ts'
+import type { Finding } from '../doctor/finding.ts'
 import { coloured } from '../text.ts'
 
 export function addDoctor(program: Command, cli: Cli): void {
@@ -17,42 +11,12 @@ export function addDoctor(program: Command, cli: Cli): void {
       'Checks Node, the configuration, Redis (version, eviction, persistence), Postgres (version, schema, durability, connections), clocks, ports, the gateway, and that each tier has nodes that take its jobs. Exit code 1 when a check fails; warnings do not count.',
     )
     .action(async () => {
+      const { examine } = await import('../doctor/examine.ts') // other commands need not wait for it
       const findings = await examine()
       const failures = findings.filter(({ status }) => status === 'failure').length
       if (failures > 0) cli.fail()
       cli.show({ findings }, () => [...findings.flatMap(findingLines), summaryOf(findings)])
     })
-}
-
-async function examine(): Promise<Finding[]> {
-  const config = checkConfig()
-  // With a wrong configuration the others would look in wrong places.
-  if (config.status === 'failure') return [checkNode(process.versions.node), config]
-  const { databaseUrl, redisUrl } = findStores()
-  const unknown = 'It is not known: no platform of this home runs, and no URL is set.'
-  const postgres =
-    databaseUrl === undefined
-      ? [warning('postgres', unknown, 'Set DATABASE_URL, or start the platform with npm start.')]
-      : await checkPostgres(databaseUrl)
-  const redis =
-    redisUrl === undefined
-      ? [warning('redis', unknown, 'Set REDIS_URL, or start the platform with npm start.')]
-      : await checkRedis(redisUrl)
-  const isFit = [...postgres, ...redis].every(
-    ({ status, check }) => status === 'ok' || /connections|clock/.test(check),
-  )
-  const url = findGatewayUrl()
-  const isRunning = databaseUrl !== undefined || url !== undefined
-  return [
-    checkNode(process.versions.node),
-    config,
-    ...postgres,
-    ...redis,
-    isRunning && url !== undefined ? await checkGateway(url) : await checkPort(),
-    ...(isFit && databaseUrl !== undefined && redisUrl !== undefined
-      ? await checkConsumption({ databaseUrl, redisUrl })
-      : []),
-  ]
 }
 
 const marks = {

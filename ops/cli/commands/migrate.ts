@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { migrate } from '../../../queue/store/migrate.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { requireDatabaseUrl } from '../stores.ts'
@@ -12,6 +11,7 @@ export function addMigrate(program: Command, cli: Cli): void {
       "Brings the database of DATABASE_URL to this version's schema. Every process does so when it starts; this does it alone, before a deployment. Forward only.",
     )
     .action(async () => {
+      const { migrate } = await import('../../../queue/store/migrate.ts') // other commands need not wait for it
       const report = await migrate(requireDatabaseUrl()).catch((error: unknown) => {
         throw new CliError(
           `The migration failed: ${error instanceof Error ? error.message : String(error)}`,

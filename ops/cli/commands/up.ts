@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { up } from '../../local/up.ts'
 
 export function addUp(program: Command): void {
   program
@@ -9,6 +8,7 @@ export function addUp(program: Command): void {
       'Starts Redis and Postgres (unless REDIS_URL and DATABASE_URL name others), gateway, ops and a worker for each tier, runs a first job, and goes on until Ctrl-C.',
     )
     .action(async () => {
+      const { up } = await import('../../local/up.ts') // other commands need not wait for it
       process.exitCode = await up({
         print: (line) => process.stdout.write(`${line}\n`),
         printError: (line) => process.stderr.write(`${line}\n`),
