@@ -1,0 +1,106 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import pg from 'pg'
+import { migrate } from '../../queue/store/migrate.ts'
+import { pidOf, startChild } from '../child.ts'
+import { concurrency, type Contender, payload } from '../contender.ts'
+import type { Stores } from '../stores.ts'
+
+const password = 'a benchmark password'
+const main = (process: string): string => join(import.meta.dirname, '../..', process, 'main.ts')
+
+/** Noodle as it ships: everything that is on by default is on. `settings` are options of its processes. */
+export function makeNoodle(name: string, stores: Stores, settings: Record<string, string> = {}): Contender {
+  let databaseUrl = ''
+  const env = (): Record<string, string> => ({
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: stores.redisUrl,
+    AUTH_JWT_SECRET: 'a benchmark secret of more than thirty-two bytes',
+    ADMIN_PASSWORD: password,
+    LOG_LEVEL: 'warn',
+    RATE_LIMIT_REQUESTS_PER_MINUTE: '6000000', // limited, but not within a benchmark
+    RATE_LIMIT_JOBS_PER_MINUTE: '60000000',
+    ...settings,
+  })
+  return {
+    name,
+    async reset() {
+      await stores.redis.flushall()
+      databaseUrl = await stores.makeDatabase('bench')
+      await migrate(databaseUrl)
+    },
+    async startGateway() {
+      const port = await freePort()
+      const { child, stop } = await startChild(main('api'), { ...env(), PORT: String(port) })
+      const url = `http://127.0.0.1:${String(port)}`
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${await logIn(url)}` }
+      const job = { task: 'echo', payload }
+      return {
+        request: { url: `${url}/v1/jobs`, headers, body: JSON.stringify(job) },
+        batch: (count) => ({
+          url: `${url}/v1/jobs/batch`,
+          headers,
+          body: JSON.stringify({ jobs: Array.from({ length: count }, () => job) }),
+        }),
+        pids: { gateway: pidOf(child) },
+        stop,
+      }
+    },
+    async fill(count) {
+      const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
+      for (let left = count; left > 0; left -= 10_000) await pool.query(insert, [Math.min(10_000, left), payload])
+      await pool.query('VACUUM ANALYZE jobs')
+      await pool.end()
+    },
+    async startWorkers() {
+      const port = await freePort()
+      const ops = await startChild(main('ops'), env())
+      const worker = await startChild(main('workers'), {
+        ...env(),
+        TIER: 'small',
+        CONCURRENCY: String(concurrency),
+        METRICS_PORT: String(port),
+      })
+      return {
+        pids: { worker: pidOf(worker.child), ops: pidOf(ops.child) },
+        async finished() {
+          const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text()
+          const counts = text.matchAll(/^noodle_job_duration_seconds_count\{[^}]*\} (\d+)/gm)
+          return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
+        },
+        async stop() {
+          await Promise.all([worker.stop(), ops.stop()])
+        },
+      }
+    },
+  }
+}
+
+/** Accepted jobs as the gateway stores them, with their acceptance events. */
+const insert = `
+  WITH new AS (
+    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, labels, due_at, ready)
+    SELECT gen_random_uuid(), 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 1, 512, 0, 3600000, 3, 1000, 'exponential', '{}', now(), true
+    FROM generate_series(1, $1::integer)
+    RETURNING id
+  )
+  INSERT INTO job_events (job_id, seq, state) SELECT id, 1, 'pending' FROM new`
+
+async function logIn(url: string): Promise<string> {
+  const response = await fetch(`${url}/v1/auth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: 'admin', password }),
+  })
+  return ((await response.json()) as { accessToken: string }).accessToken
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address ? address.port : 0
+}

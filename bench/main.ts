@@ -1,0 +1,79 @@
+/*
+ * Side by side, in one run, on one Redis and one Postgres: `npm run bench` in this folder (npm ci first), `npm run bench:short` for a first look.
+ *   --only submit,batch,drain,through   some measures
+ *   --who noodle,naive-durable,…        some contenders
+ *   --rounds N                          default 5; contenders take turns, figures are medians
+ *   --json FILE                         all figures of all rounds
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { makeBareBullmq } from './contenders/bare-bullmq.ts'
+import { makeNaive } from './contenders/naive.ts'
+import { makeNoodle } from './contenders/noodle.ts'
+import type { Contender } from './contender.ts'
+import { type Figures, measureBatch, measureDrain, measureSubmit, measureThrough, type Sizes } from './measures.ts'
+import { report } from './report.ts'
+import { startStores, type Stores } from './stores.ts'
+
+const { values } = parseArgs({
+  options: {
+    short: { type: 'boolean', default: false },
+    only: { type: 'string', default: 'submit,batch,drain,through' },
+    who: { type: 'string' },
+    rounds: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const rounds = Number(values.rounds ?? (values.short ? 1 : 5))
+const sizes: Sizes = values.short
+  ? { warmUp: 1500, submit: 6000, batch: 20_000, drain: 15_000, through: 6000, latency: 50 }
+  : { warmUp: 3000, submit: 15_000, batch: 60_000, drain: 40_000, through: 15_000, latency: 200 }
+
+const makers: Record<string, (stores: Stores) => Contender> = {
+  noodle: (stores) => makeNoodle('Noodle', stores),
+  'naive-durable': (stores) => makeNaive('durable', 'naive durable', stores),
+  naive: (stores) => makeNaive('redis', 'naive', stores),
+  'bare-bullmq': makeBareBullmq,
+  'pg-boss': (stores) => makeNaive('pg-boss', 'pg-boss', stores),
+  'graphile-worker': (stores) => makeNaive('graphile-worker', 'graphile-worker', stores),
+}
+
+const stores = await startStores()
+const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
+  submit: (contender) => measureSubmit(contender, stores, sizes),
+  batch: (contender) => measureBatch(contender, sizes),
+  drain: (contender) => measureDrain(contender, stores, sizes),
+  through: (contender) => measureThrough(contender, sizes),
+}
+
+const figures = new Map<string, Record<string, Figures[]>>()
+try {
+  const names = values.who?.split(',') ?? Object.keys(makers)
+  const contenders = names.map((name) => {
+    const make = makers[name]
+    if (!make) throw new Error(`There is no contender ${name}; there are ${Object.keys(makers).join(', ')}.`)
+    return make(stores)
+  })
+  for (let round = 1; round <= rounds; round++) {
+    for (const measure of values.only.split(',')) {
+      for (const contender of contenders) {
+        const found = await measures[measure]?.(contender)
+        if (!found) throw new Error(`There is no measure ${measure}; there are ${Object.keys(measures).join(', ')}.`)
+        const all = figures.get(contender.name) ?? {}
+        ;(all[measure] ??= []).push(found)
+        figures.set(contender.name, all)
+        if (Object.keys(found).length > 0) process.stderr.write(`${String(round)} ${measure} ${contender.name} ${brief(found)}\n`)
+      }
+    }
+  }
+} finally {
+  await stores.stop()
+}
+if (values.json) writeFileSync(values.json, JSON.stringify(Object.fromEntries(figures), null, 2))
+console.log(report(figures))
+
+function brief(found: Figures): string {
+  return Object.entries(found)
+    .map(([name, value]) => `${name}=${value < 10 ? value.toFixed(3) : String(Math.round(value))}`)
+    .join(' ')
+}

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuSeconds } from './child.ts'
+import type { Contender, Gateway, Running, Workers } from './contender.ts'
+import { load } from './load.ts'
+import type { Stores } from './stores.ts'
+
+/** Figures of one measurement by their names; units are in the names. */
+export type Figures = Record<string, number>
+
+export interface Sizes {
+  warmUp: number
+  submit: number
+  batch: number
+  drain: number
+  through: number
+  latency: number
+}
+
+const connections = 50
+const jobsPerBatch = 1000
+
+/** Submissions of one job each, with nothing that runs them. */
+export async function measureSubmit(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
+  if (!contender.startGateway) return {}
+  await contender.reset()
+  return using(await contender.startGateway(), async (gateway) => {
+    await load(gateway.request, { connections, count: sizes.warmUp })
+    const cpu = watchCpu(stores, gateway)
+    const { rate, p50Ms, p99Ms, failures } = await load(gateway.request, { connections, count: sizes.submit })
+    if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} submissions.`)
+    return { submitPerSecond: rate, submitP50Ms: p50Ms, submitP99Ms: p99Ms, ...perThousand(cpu(), sizes.submit) }
+  })
+}
+
+/** Submissions of a thousand jobs each. */
+export async function measureBatch(contender: Contender, sizes: Sizes): Promise<Figures> {
+  if (!contender.startGateway) return {}
+  await contender.reset()
+  return using(await contender.startGateway(), async (gateway: Gateway) => {
+    if (!gateway.batch) return {}
+    const request = gateway.batch(jobsPerBatch)
+    await load(request, { connections: 4, count: 4 })
+    const { rate, failures } = await load(request, { connections: 4, count: sizes.batch / jobsPerBatch })
+    if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} batches.`)
+    return { batchJobsPerSecond: rate * jobsPerBatch }
+  })
+}
+
+/** How fast a backlog of no-op jobs is worked off, from a tenth of it to nine tenths: starts and ends of processes do not count. */
+export async function measureDrain(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
+  await contender.reset()
+  await contender.fill(sizes.drain)
+  return using(await contender.startWorkers(), async (workers) => {
+    await untilFinished(workers, sizes.drain / 10)
+    const cpu = watchCpu(stores, workers)
+    const [fromCount, fromMs] = [await workers.finished(), performance.now()]
+    await untilFinished(workers, sizes.drain * 0.9)
+    const [toCount, toMs] = [await workers.finished(), performance.now()]
+    const used = cpu()
+    await untilFinished(workers, sizes.drain)
+    return {
+      drainPerSecond: ((toCount - fromCount) / (toMs - fromMs)) * 1000,
+      ...perThousand(used, toCount - fromCount),
+    }
+  })
+}
+
+/** Submitted by 50 connections and run at once: from the first submission until all have finished. */
+export async function measureThrough(contender: Contender, sizes: Sizes): Promise<Figures> {
+  if (!contender.startGateway) return {}
+  await contender.reset()
+  return using(await contender.startGateway(), async (gateway) =>
+    using(await contender.startWorkers(), async (workers) => {
+      await load(gateway.request, { connections, count: sizes.warmUp })
+      await untilFinished(workers, sizes.warmUp)
+      const startedMs = performance.now()
+      const { rate } = await load(gateway.request, { connections, count: sizes.through })
+      await untilFinished(workers, sizes.warmUp + sizes.through)
+      return {
+        throughPerSecond: (sizes.through / (performance.now() - startedMs)) * 1000,
+        throughSubmitPerSecond: rate,
+      }
+    }),
+  )
+}
+
+async function using<T extends Running>(running: T, work: (running: T) => Promise<Figures>): Promise<Figures> {
+  try {
+    return await work(running)
+  } finally {
+    await running.stop()
+  }
+}
+
+const stallMs = 60_000
+
+async function untilFinished(workers: Workers, count: number): Promise<void> {
+  let [last, changedAt] = [-1, performance.now()]
+  for (;;) {
+    const finished = await workers.finished()
+    if (finished >= count) return
+    if (finished !== last) [last, changedAt] = [finished, performance.now()]
+    if (performance.now() - changedAt > stallMs)
+      throw new Error(`Only ${String(finished)} of ${String(count)} jobs have finished, and no more do.`)
+    await sleep(20)
+  }
+}
+
+/** @returns the CPU seconds since then, by process */
+function watchCpu(stores: Stores, running: Running): () => Figures {
+  const pids = { ...running.pids, ...stores.pids }
+  const before = Object.entries(pids).map(([name, pid]) => [name, pid, cpuSeconds(pid)] as const)
+  return () => Object.fromEntries(before.map(([name, pid, seconds]) => [name, cpuSeconds(pid) - seconds]))
+}
+
+const perThousand = (seconds: Figures, jobs: number): Figures =>
+  Object.fromEntries(
+    Object.entries(seconds).map(([name, value]) => [`cpuMsPerJob_${name}`, (value / jobs) * 1000]),
+  )
