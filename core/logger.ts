@@ -18,8 +18,8 @@ const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@/]+@/gi
 /** Log lines go to stdout: a sentence that never varies, with what varies in fields. Secrets are taken out by name and URLs lose their password. */
 export function makeLogger(options: { level: string; format: 'json' | 'console'; fields?: Fields }): Logger {
   const logger = winston.createLogger({
+    levels: severities,
     level: options.level,
-    defaultMeta: options.fields ?? {},
     format: winston.format.combine(
       winston.format((info) => Object.assign(info, redact(info)))(),
       winston.format.timestamp(),
@@ -27,7 +27,40 @@ export function makeLogger(options: { level: string; format: 'json' | 'console';
     ),
     transports: [new winston.transports.Console()],
   })
-  return logger
+  const most = severities[options.level as Severity]
+  const write = (severity: Severity, message: string, fields: Fields): void => {
+    logger.log(severity, message, fields)
+  }
+  return withFields(write, most, options.fields ?? {})
+}
+
+const severities = { error: 0, warn: 1, info: 2, debug: 3 }
+type Severity = keyof typeof severities
+
+/** winston would format lines that nobody sees; on the path of each request that costs more than the request's own work. */
+function withFields(
+  write: (severity: Severity, message: string, fields: Fields) => void,
+  most: number,
+  common: Fields,
+): Logger {
+  const at = (severity: Severity, message: string, fields: Fields | undefined): void => {
+    if (severities[severity] <= most) write(severity, message, { ...common, ...fields })
+  }
+  return {
+    error(message, fields) {
+      at('error', message, fields)
+    },
+    warn(message, fields) {
+      at('warn', message, fields)
+    },
+    info(message, fields) {
+      at('info', message, fields)
+    },
+    debug(message, fields) {
+      at('debug', message, fields)
+    },
+    child: (fields) => withFields(write, most, { ...common, ...fields }),
+  }
 }
 
 /** For tests and tools that want silence. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import express from 'express'
 import helmet from 'helmet'
 import { performance } from 'node:perf_hooks'
@@ -42,7 +43,7 @@ const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/
 function identify(deps: GatewayDeps): express.RequestHandler {
   return (request, response, next) => {
     const given = request.get('X-Request-Id')
-    const requestId = given !== undefined && requestIdShape.test(given) ? given : deps.queue.newId()
+    const requestId = given !== undefined && requestIdShape.test(given) ? given : randomUUID()
     response.setHeader('X-Request-Id', requestId)
     Object.assign(response.locals, {
       requestId,

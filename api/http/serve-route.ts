@@ -37,7 +37,8 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
 
     const gone = new AbortController()
     response.on('close', () => {
-      gone.abort()
+      // With a reason, for the default one records a stack; the listeners ask only whether.
+      if (!response.writableFinished) gone.abort('gone')
     })
     const reply = await route.handle({
       params,

@@ -12,8 +12,8 @@ const types = {
 }
 
 export interface Postgres {
-  /** Runs one statement. @throws POSTGRES_UNAVAILABLE when it can't be reached, is overloaded, or took too long */
-  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>
+  /** Runs one statement. One with a name is parsed and planned once a connection: for what runs again and again with the same text. @throws POSTGRES_UNAVAILABLE when it can't be reached, is overloaded, or took too long */
+  query<Row extends object>(text: string, values?: readonly unknown[], name?: string): Promise<Row[]>
   /** Runs statements in one transaction; an error undoes all. */
   transaction<T>(work: (query: Postgres['query']) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -47,9 +47,9 @@ export function openPostgres(options: PostgresOptions): Postgres {
   pool.on('error', (error) => options.log.warn('an idle connection to Postgres broke', { error }))
 
   return {
-    async query<Row extends object>(text: string, values: readonly unknown[] = []) {
+    async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string) {
       try {
-        const { rows } = await pool.query<Row>(text, [...values])
+        const { rows } = await pool.query<Row>({ text, values: [...values], ...(name !== undefined && { name }) })
         return rows
       } catch (error) {
         throw asUnavailable(error)

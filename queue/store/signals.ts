@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { makeBatch } from '../../core/batch.ts'
 import type { Logger } from '../../core/logger.ts'
 import { cancelChannel, changedChannel, submittedChannel } from './redis-keys.ts'
 
@@ -19,11 +20,30 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
   const hearers = new Map<string, ((message: string) => void)[]>()
   let listening: Redis | undefined
 
-  function tell(channel: string, message: string): void {
-    commands
-      .publish(channel, message)
-      .catch((error: unknown) => log.debug('signal not sent', { channel, error }))
+  async function tell(channel: string, message: string): Promise<void> {
+    try {
+      await commands.publish(channel, message)
+    } catch (error) {
+      log.debug('signal not sent', { channel, error })
+    }
   }
+  // What is to be told while a message is on its way goes together in the next one.
+  const submitted = makeBatch<null, null>({
+    async write(items) {
+      await tell(submittedChannel, '')
+      return items
+    },
+    maxItems: Infinity,
+    maxWaiting: Infinity,
+  })
+  const changed = makeBatch<readonly string[], unknown>({
+    async write(lists) {
+      await tell(changedChannel, lists.flat().join(','))
+      return lists
+    },
+    maxItems: 1000,
+    maxWaiting: Infinity,
+  })
 
   async function hear(channel: string, hearer: (message: string) => void): Promise<void> {
     if (!listening) {
@@ -41,11 +61,15 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
   }
 
   return {
-    tellSubmitted: () => tell(submittedChannel, ''),
-    tellChanged(ids) {
-      if (ids.length > 0) tell(changedChannel, ids.join(','))
+    tellSubmitted() {
+      void submitted.add(null)
     },
-    tellCancel: (nodeId, jobId) => tell(cancelChannel(nodeId), jobId),
+    tellChanged(ids) {
+      if (ids.length > 0) void changed.add(ids)
+    },
+    tellCancel(nodeId, jobId) {
+      void tell(cancelChannel(nodeId), jobId)
+    },
     onSubmitted: (hearer) => hear(submittedChannel, () => hearer()),
     onChanged: (hearer) => hear(changedChannel, (message) => hearer(message.split(','))),
     onCancel: (nodeId, hearer) => hear(cancelChannel(nodeId), hearer),

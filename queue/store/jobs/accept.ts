@@ -75,6 +75,7 @@ export async function acceptJobs(
       column((job) => job.idempotency?.key ?? null),
       column((job) => job.idempotency?.bodyHash ?? null),
     ],
+    'accept-jobs',
   )
   const accepted = new Map(rows.map((row) => [row.id, row]))
   const known =

@@ -56,6 +56,7 @@ export async function claimJobs(
             greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms
      FROM claimed`,
     [bootId, ids, formatVersion],
+    'claim-jobs',
   )
   return rows.map((row) => ({
     id: row.id,

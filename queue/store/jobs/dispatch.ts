@@ -35,6 +35,7 @@ export async function dispatchReady(
      )
      SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority FROM moved ORDER BY priority DESC, id`,
     [input.tier, input.window, input.limit],
+    'dispatch-ready',
   )
 }
 
@@ -54,6 +55,7 @@ export async function readyDueJobs(
             (SELECT ceil(extract(epoch FROM min(due_at) - clock_timestamp()) * 1000)::float8 FROM jobs
              WHERE state = 'pending' AND NOT ready AND due_at > now()) AS next_due_ms`,
     [limit],
+    'ready-due',
   )
   return { readied: rows[0]?.readied ?? 0, nextDueMs: rows[0]?.next_due_ms ?? null }
 }

@@ -71,6 +71,7 @@ export async function finishJobs(
       column((finish) => (finish.usage ? JSON.stringify(finish.usage) : null)),
       column(reasonOf),
     ],
+    'finish-jobs',
   )
   const states = new Map(rows.map((row) => [`${row.id} ${String(row.fence)}`, row.state]))
   return finishes.map((finish) => states.get(`${finish.id} ${String(finish.fence)}`) ?? null)
