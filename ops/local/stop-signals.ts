@@ -24,6 +24,8 @@ export function hearSignals({
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, hear)
+  // A terminal that has ended takes no lines any more, which must not end us in the middle of the stop. Never undone: the last line comes after the hearing.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return () => {
     for (const signal of signals) process.off(signal, hear)
   }
