@@ -7,7 +7,9 @@ import { isSet, keep, stop, type Start } from './start.ts'
 /** Starts Redis and Postgres, both at once, but not what REDIS_URL or DATABASE_URL name. @returns the options that lead to them */
 export async function startStores(start: Start): Promise<{ DATABASE_URL?: string; REDIS_URL?: string }> {
   const { home, secrets, print, undo } = start
-  if (isSet('DATABASE_URL') && isSet('REDIS_URL')) return {}
+  const missing = [!isSet('REDIS_URL') && 'Redis', !isSet('DATABASE_URL') && 'Postgres'].filter(Boolean)
+  if (missing.length === 0) return {}
+  print(`Starting ${missing.join(' and ')}.`)
   const programs = readPrograms()
   let redisPort: number | undefined
   let postgresPort: number | undefined

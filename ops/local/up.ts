@@ -61,7 +61,6 @@ async function startPlatform(start: Start): Promise<void> {
   await chooseGatewayPort(config.PORT, portWish) // so that a wish that can't be met is told before anything is started
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 })
 
-  print('Starting Redis and Postgres.')
   const stores = await startStores(start)
   const databaseUrl = stores.DATABASE_URL ?? readConfig(['DATABASE_URL']).DATABASE_URL
   const redisUrl = stores.REDIS_URL ?? readConfig(['REDIS_URL']).REDIS_URL
