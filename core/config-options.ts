@@ -184,6 +184,18 @@ export const options = {
     .default(1000)
     .describe('How long after its lease ran out a node is given up and its jobs go back.')
     .meta({ unit: 'ms' }),
+  DELIVERY_LOOKUP_MS: integer(100)
+    .default(30_000)
+    .describe(
+      'How old the delivery of a queued job must be before it is looked up in Redis, and sent again if it is gone.',
+    )
+    .meta({ unit: 'ms' }),
+  DELIVERY_LOCK_MS: integer(1000)
+    .default(30_000)
+    .describe(
+      'How long a delivery stays with a worker that renews its hold on it no more; then it goes to another. It decides only how soon, never whether a job runs.',
+    )
+    .meta({ unit: 'ms' }),
   CRASH_LIMIT: integer(1)
     .default(3)
     .describe('A job whose node died under it this often fails for good, with WORKER_LOST.')

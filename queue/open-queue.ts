@@ -29,6 +29,8 @@ export const queueOptions = [
   'DISPATCH_WINDOW',
   'LEASE_SECONDS',
   'LEASE_GRACE_MS',
+  'DELIVERY_LOOKUP_MS',
+  'DELIVERY_LOCK_MS',
   'CRASH_LIMIT',
   'HAND_BACK_LIMIT',
   'RETENTION_DAYS',
@@ -72,7 +74,10 @@ export async function openQueue(
   await untilReady(commands, redisDeadlineMs)
 
   const jobs = openJobsTable(postgres)
-  const deliveries = makeDeliveries(commands, () => connect('worker'), log)
+  const deliveries = makeDeliveries(commands, () => connect('worker'), {
+    lockMs: config.DELIVERY_LOCK_MS,
+    log,
+  })
   const deps: QueueDeps = {
     jobs,
     nodes: openNodesTable(leases),
@@ -104,6 +109,7 @@ export async function openQueue(
     settings: {
       dispatchWindow: config.DISPATCH_WINDOW,
       leaseMs: config.LEASE_SECONDS * 1000,
+      deliveryLookupMs: config.DELIVERY_LOOKUP_MS,
       leaseGraceMs: config.LEASE_GRACE_MS,
       crashLimit: config.CRASH_LIMIT,
       handBackLimit: config.HAND_BACK_LIMIT,

@@ -45,8 +45,15 @@ export interface Deliveries {
   close(): Promise<void>
 }
 
-/** `commands` fails fast; `patient` opens a connection of its own for each consumer, which waits for Redis. */
-export function makeDeliveries(commands: Redis, patient: () => Redis, log: Logger): Deliveries {
+/**
+ * `commands` fails fast; `patient` opens a connection of its own for each consumer, which waits for Redis. `lockMs`: how long a delivery stays with a
+ * holder that died. The lock tells only that somebody holds the hint.
+ */
+export function makeDeliveries(
+  commands: Redis,
+  patient: () => Redis,
+  { lockMs, log }: { lockMs: number; log: Logger },
+): Deliveries {
   const queues = new Map<string, Queue<DeliveryData>>()
 
   function queueOf(tier: string): Queue<DeliveryData> {
@@ -117,8 +124,8 @@ export function makeDeliveries(commands: Redis, patient: () => Redis, log: Logge
           connection,
           prefix: bullPrefix(tier),
           concurrency,
-          // The lock tells only that somebody holds the hint. A holder that dies leaves it to another after this time.
-          lockDuration: 30_000,
+          lockDuration: lockMs,
+          stalledInterval: lockMs,
           maxStalledCount: 5,
           drainDelay: 5,
         },

@@ -41,6 +41,8 @@ export interface QueueSettings {
   dispatchWindow: number
   leaseMs: number
   leaseGraceMs: number
+  /** A queued job is looked up in BullMQ once its delivery is this old: most are long done by then. */
+  deliveryLookupMs: number
   crashLimit: number
   handBackLimit: number
   retentionDays: number

@@ -1,8 +1,6 @@
 import { deliver } from './dispatch-jobs.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
-/** A queued job is looked up in BullMQ once its delivery is this old: most are long done by then. */
-const visibilityGuessMs = 30_000
 const roundSize = 500
 
 /**
@@ -10,8 +8,8 @@ const roundSize = 500
  * are left alone for another while. Answers with how many were delivered again.
  */
 export async function reconcileDeliveries(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'tiers' | 'metrics' | 'log'>,
-  olderThanMs = visibilityGuessMs,
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'tiers' | 'settings' | 'metrics' | 'log'>,
+  olderThanMs = deps.settings.deliveryLookupMs,
 ): Promise<number> {
   let redelivered = 0
   for (const { name: tier } of deps.tiers) {
