@@ -5,11 +5,12 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { openAuditTable } from './store/audit-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
+import { makeEpochKeeper } from './store/epoch.ts'
 import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import { openJobsTable } from './store/jobs-table.ts'
 import { openNodesTable } from './store/nodes-table.ts'
-import { isRowFault, openPostgres } from './store/postgres.ts'
+import { isRowFault, openPostgres, type PostgresOptions } from './store/postgres.ts'
 import { makeRateCounts } from './store/rate-counts.ts'
 import { closeRedis, openRedis, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
@@ -58,8 +59,8 @@ export async function openQueue(
   options: { name: string; log: Logger; metrics: Metrics },
 ): Promise<OpenQueue> {
   const { name, log, metrics } = options
-  const openPool = (poolSize: number, statementTimeoutMs: number) =>
-    openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs, name, log })
+  const openPool = (poolSize: number, statementTimeoutMs: number, inspect?: PostgresOptions['inspect']) =>
+    openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs, name, log, inspect })
   const redisConnections: ReturnType<typeof openRedis>[] = []
   const connect = (purpose: 'commands' | 'worker' | 'subscriber') => {
     const redis = openRedis({ redisUrl: config.REDIS_URL, purpose, name, log })
@@ -67,7 +68,7 @@ export async function openQueue(
     return redis
   }
 
-  const postgres = openPool(config.DATABASE_POOL_SIZE, config.STATEMENT_TIMEOUT_MS)
+  const postgres = openPool(config.DATABASE_POOL_SIZE, config.STATEMENT_TIMEOUT_MS, makeEpochKeeper(log))
   // A renewal that hangs in a connection gone dead must end early enough for another one, over a new connection.
   const leases = openPool(2, Math.min(config.STATEMENT_TIMEOUT_MS, config.LEASE_SECONDS * 250))
   const commands = connect('commands')

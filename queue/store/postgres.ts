@@ -27,10 +27,13 @@ export interface PostgresOptions {
   /** Shown in pg_stat_activity. */
   name: string
   log: Logger
+  /** Looks at each new connection before it is used; one for which it throws is closed. */
+  inspect?: ((client: pg.ClientBase) => Promise<void>) | undefined
 }
 
 /** Opens a pool; the first statement connects. */
 export function openPostgres(options: PostgresOptions): Postgres {
+  const { inspect } = options
   const pool = new pg.Pool({
     connectionString: options.databaseUrl,
     max: options.poolSize,
@@ -42,6 +45,11 @@ export function openPostgres(options: PostgresOptions): Postgres {
     application_name: `noodle ${options.name}`,
     keepAlive: true,
     types,
+    ...(inspect && {
+      verify(client, done) {
+        inspect(client).then(() => done(), done)
+      },
+    }),
   })
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on('error', (error) => options.log.warn('an idle connection to Postgres broke', { error }))
@@ -49,7 +57,11 @@ export function openPostgres(options: PostgresOptions): Postgres {
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string) {
       try {
-        const { rows } = await pool.query<Row>({ text, values: [...values], ...(name !== undefined && { name }) })
+        const { rows } = await pool.query<Row>({
+          text,
+          values: [...values],
+          ...(name !== undefined && { name }),
+        })
         return rows
       } catch (error) {
         throw asUnavailable(error)
