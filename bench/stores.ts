@@ -28,6 +28,7 @@ export async function startStores(): Promise<Stores> {
   ])
   const redis = new Redis(redisServer.url)
   const admin = new pg.Pool({ connectionString: postgres.adminUrl, max: 1 })
+  admin.on('error', () => undefined) // at the end the server goes first
   return {
     redisUrl: redisServer.url,
     redis,

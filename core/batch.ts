@@ -1,5 +1,5 @@
 /**
- * Group commit: what arrives while a write is in flight goes together in the next one. There is no timer, so an idle system writes at once and
+ * Group commit: what arrives while a write is in flight, or in the same turn of the event loop, goes together in the next one. There is no timer, so an idle system writes at once and
  * a busy one gets cheaper per item (DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984).
  */
 export interface Batch<In, Out> {
@@ -39,16 +39,25 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
   const { write, maxItems = 500, maxInFlight = 1, maxWaiting = 10_000, isItemFault = () => false } = options
   let waiting: Waiting<In, Out>[] = []
   let inFlight = 0
+  let isPumpDue = false
   const idleWaiters: (() => void)[] = []
 
+  /** Not at once: what the same events bring, one promise after the other, shall go together. */
+  function pumpSoon(): void {
+    if (isPumpDue) return
+    isPumpDue = true
+    setImmediate(pump)
+  }
+
   function pump(): void {
+    isPumpDue = false
     while (inFlight < maxInFlight && waiting.length > 0) {
       const round = waiting.length <= maxItems ? waiting : waiting.slice(0, maxItems)
       waiting = waiting.length <= maxItems ? [] : waiting.slice(maxItems)
       inFlight++
       void settle(round).finally(() => {
         inFlight--
-        pump()
+        pumpSoon()
       })
     }
     if (inFlight === 0 && waiting.length === 0) {
@@ -81,7 +90,7 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
     add(item) {
       if (waiting.length >= maxWaiting) return Promise.reject(new OverloadError(waiting.length))
       const done = new Promise<Out>((resolve, reject) => waiting.push({ item, resolve, reject }))
-      pump()
+      if (inFlight < maxInFlight) pumpSoon()
       return done
     },
     idle() {

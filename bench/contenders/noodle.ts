@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import pg from 'pg'
+import { v7 as uuidv7 } from 'uuid'
 import { migrate } from '../../queue/store/migrate.ts'
 import { pidOf, startChild } from '../child.ts'
 import { concurrency, type Contender, payload } from '../contender.ts'
@@ -49,7 +50,7 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
     },
     async fill(count) {
       const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
-      for (let left = count; left > 0; left -= 10_000) await pool.query(insert, [Math.min(10_000, left), payload])
+      for (let left = count; left > 0; left -= 10_000) await pool.query(insert, [Array.from({ length: Math.min(10_000, left) }, () => uuidv7()), payload])
       await pool.query('VACUUM ANALYZE jobs')
       await pool.end()
     },
@@ -81,8 +82,8 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
 const insert = `
   WITH new AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, labels, due_at, ready)
-    SELECT gen_random_uuid(), 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 1, 512, 0, 3600000, 3, 1000, 'exponential', '{}', now(), true
-    FROM generate_series(1, $1::integer)
+    SELECT id, 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 1, 512, 0, 3600000, 3, 1000, 'exponential', '{}', now(), true
+    FROM unnest($1::uuid[]) AS t(id)
     RETURNING id
   )
   INSERT INTO job_events (job_id, seq, state) SELECT id, 1, 'pending' FROM new`
