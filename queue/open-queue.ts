@@ -15,6 +15,7 @@ import { makeRateCounts } from './store/rate-counts.ts'
 import { closeRedis, openRedis, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
 import { makeSignals } from './store/signals.ts'
+import { makeTaskProfiles } from './store/task-profiles.ts'
 import { openUsersTable } from './store/users-table.ts'
 import type { ClaimedJob } from './domain/job.ts'
 import type { JobState } from './domain/job-state.ts'
@@ -88,9 +89,9 @@ export async function openQueue(
     deliveries,
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),
+    taskProfiles: makeTaskProfiles(commands, log),
     acceptBatch: makeBatch<NewJob, Accepted>({
       write: (items) => jobs.accept(items),
-      maxInFlight: 2,
       isItemFault: isRowFault,
     }),
     claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({

@@ -5,10 +5,12 @@ import type { Consumer } from '../queue/store/deliveries.ts'
 import { claimJob } from '../queue/use-cases/claim-job.ts'
 import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import { releaseJobs } from '../queue/use-cases/release-jobs.ts'
 import { type HoldDeps, holdJob } from './hold-job.ts'
 import type { NodeLease } from './node-lease.ts'
 import type { Run, Runs } from './runs.ts'
 import type { RunTaskOptions } from './run-task.ts'
+import { makeServiceTimes } from './service-times.ts'
 import { makeSlots } from './slots.ts'
 
 export interface ClaimLoopOptions extends RunTaskOptions {
@@ -26,10 +28,18 @@ export interface ClaimLoop extends Component {
   stopIntake(): void
 }
 
-type ClaimDeps = HoldDeps & Pick<QueueDeps, 'deliveries' | 'claimBatch'>
+type ClaimDeps = HoldDeps & Pick<QueueDeps, 'jobs' | 'deliveries' | 'claimBatch' | 'taskProfiles'>
 
 /** How long a delivery waits here for a slot or a live lease; then another node may have it. */
 const slotWaitMs = 1000
+/** The same for a job of many in a delivery; those before it may take longer than was thought. */
+const bundleWaitMs = 200
+/** Jobs at hand for each slot, running or not: so many that no slot waits for Redis, so few that other nodes get theirs. */
+const jobsPerSlot = 3
+/** Jobs that may be held for each slot: one that runs, the others over, their ends on the way to Postgres. */
+const heldPerSlot = 4
+/** Weight of the newest delivery in their mean size. */
+const newest = 0.3
 
 /** How long storing the last ends may take after the drain deadline. */
 const lastWordsMs = 2000
@@ -45,6 +55,8 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   const { deliveries, metrics, settings, log } = deps
   const { tiers, concurrency, lease, runs, tasks } = options
   const slots = makeSlots(concurrency)
+  const serviceTimes = makeServiceTimes(deps.taskProfiles)
+  const meanSizes = new Map<string, number>()
   const intake = new AbortController()
   const abandon = new AbortController()
   let isHandingBack = false
@@ -60,22 +72,51 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   async function handle(delivery: Delivery): Promise<DeliveryEnd> {
     if (intake.signal.aborted) return { returnAfterMs: 0 }
     if (!tasks.has(delivery.task)) return { returnAfterMs: unknownTaskDelayMs(delivery.timesTaken) }
-    const ends = await Promise.all(delivery.jobs.map((delivered) => takeUp(delivery.tier, delivered)))
-    const returned = ends.filter((end) => end !== 'done')
-    return returned.length > 0
-      ? { returnAfterMs: Math.max(...returned.map((end) => end.returnAfterMs)) }
-      : 'done'
+    const { tier, jobs } = delivery
+    adaptIntake(tier, jobs.length)
+    const isBundle = jobs.length > 1
+    const ends = await Promise.all(
+      jobs.map((delivered) => takeUp(tier, delivered, isBundle ? bundleWaitMs : slotWaitMs)),
+    )
+    const returned = jobs.filter((_, i) => ends[i] !== 'done')
+    if (returned.length === 0) return 'done'
+    if (!isBundle || !(await tryRelease(returned)))
+      return { returnAfterMs: Math.max(...ends.map((end) => (end === 'done' ? 0 : end.returnAfterMs))) }
+    return 'done'
   }
 
-  async function takeUp(tier: string, delivered: DeliveredJob): Promise<DeliveryEnd> {
-    const release = await slots.take({ waitMs: slotWaitMs, signal: intake.signal })
+  /** The larger the deliveries, the fewer are taken at once. */
+  function adaptIntake(tier: string, size: number): void {
+    const mean = (meanSizes.get(tier) ?? 1) * (1 - newest) + size * newest
+    meanSizes.set(tier, mean)
+    const deliveriesAtOnce = Math.ceil((concurrency * jobsPerSlot) / mean)
+    consumers[tiers.indexOf(tier)]?.setConcurrency(Math.max(1, Math.min(concurrency, deliveriesAtOnce)))
+  }
+
+  /** T12: what a bundle brought and did not get a slot goes where others can have it at once. False when Postgres did not hear. */
+  async function tryRelease(unstarted: readonly DeliveredJob[]): Promise<boolean> {
+    try {
+      await releaseJobs(deps, unstarted)
+      return true
+    } catch (error) {
+      if (!isWorthRetrying(error)) log.error('a bug kept jobs from being released', { error })
+      return false
+    }
+  }
+
+  async function takeUp(tier: string, delivered: DeliveredJob, waitMs: number): Promise<DeliveryEnd> {
+    const release = await slots.take({ waitMs, signal: intake.signal })
     if (!release) return { returnAfterMs: 0 }
     try {
       const run = await claim(tier, delivered)
       if (run === 'refused') return 'done'
       if (run === 'impossible') return { returnAfterMs: intake.signal.aborted ? 0 : slotWaitMs }
       try {
-        await holdJob(deps, run, { ...options, abandon: abandon.signal })
+        const onRan = (): void => {
+          if (runs.count() < concurrency * heldPerSlot) release() // the next one need not wait for Postgres
+        }
+        const ranMs = await holdJob(deps, run, { ...options, abandon: abandon.signal, onRan })
+        serviceTimes.observe(tier, run.job.task, ranMs)
       } finally {
         runs.end(run)
       }

@@ -10,12 +10,13 @@ export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 
 /**
  * The life of a job that this node holds: runs its task, and stores how it ended (T4, T5) or gives it back (T6). While Postgres is away an end is kept
  * and tried again until the boot is given up, or `abandon` is aborted; what was not stored is run again elsewhere. Never rejects.
+ * `onRan` is called when the task is over and its end not stored yet. Answers with how long the task ran, in ms.
  */
 export async function holdJob(
   deps: HoldDeps,
   run: Run,
-  options: RunTaskOptions & { abandon: AbortSignal },
-): Promise<void> {
+  options: RunTaskOptions & { abandon: AbortSignal; onRan: () => void },
+): Promise<number> {
   const { job, boot } = run
   const { metrics } = deps
   const log = deps.log.child({ jobId: job.id, task: job.task, attempt: job.attempt })
@@ -28,6 +29,7 @@ export async function holdJob(
   try {
     const end = await runTask(run, options)
     wallMs = end.usage.wallMs
+    options.onRan()
     const state = await storeEnd({ ...deps, log }, run, end, AbortSignal.any([boot.ended, options.abandon]))
     outcome =
       state === null
@@ -45,6 +47,7 @@ export async function holdJob(
     metrics.jobsRunning.dec({ tier: job.tier })
     metrics.jobDuration.observe({ tier: job.tier, task: job.task, outcome }, wallMs / 1000)
   }
+  return wallMs
 }
 
 /** Null when the job is not ours any more, or its end could not be stored in time: then nothing may be reported. */

@@ -35,7 +35,7 @@ interface Transition {
   guard: string
 }
 
-/** T9 sets the flag `cancel_requested_at` of a running job and changes no state; T11 to T13 arrive with workflows, bundles and degraded mode. */
+/** T9 sets the flag `cancel_requested_at` of a running job and changes no state; T11 and T13 arrive with workflows and degraded mode. */
 export const transitions = {
   T1: {
     from: [],
@@ -85,6 +85,12 @@ export const transitions = {
     to: ['expired'],
     writer: 'sweeper',
     guard: 'expires_at < now()',
+  },
+  T12: {
+    from: ['queued'],
+    to: ['pending'],
+    writer: 'delivery holder',
+    guard: 'dispatch_seq is mine; costs nothing',
   },
 } as const satisfies Record<string, Transition>
 

@@ -11,6 +11,7 @@ import { bullPrefix } from './redis-keys.ts'
 export interface DeliveryData {
   /** Format of this object. */
   v: 1
+  task: string
   jobs: { id: string; seq: number }[]
   tenant: string
 }
@@ -22,6 +23,8 @@ const keptEntries = 300
 const closeDeadlineMs = 2000
 
 export interface Consumer {
+  /** Changes how many deliveries may be in hand at once. */
+  setConcurrency(deliveries: number): void
   /** Takes no more deliveries, waits as long as those in hand are handled, and resolves soon after, also while Redis is away. Twice is harmless. */
   close(): Promise<void>
   /** True while it is connected and asks for deliveries. */
@@ -29,7 +32,7 @@ export interface Consumer {
 }
 
 export interface Deliveries {
-  /** Puts deliveries into the tier's queue, in one round trip. @throws REDIS_UNAVAILABLE: some may have arrived */
+  /** Puts deliveries into the tier's queue, in one round trip; jobs with the same delivery id share one. @throws REDIS_UNAVAILABLE: some may have arrived */
   send(tier: string, jobs: readonly DispatchedJob[]): Promise<void>
   /** Those of the delivery ids that still wait or are held by a worker. @throws REDIS_UNAVAILABLE */
   findLive(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
@@ -75,20 +78,7 @@ export function makeDeliveries(
     queueOf,
     async send(tier, jobs) {
       try {
-        await queueOf(tier).addBulk(
-          jobs.map(({ id, seq, deliveryId, task, tenant, priority }) => ({
-            name: task,
-            data: { v: 1, jobs: [{ id, seq }], tenant },
-            opts: {
-              jobId: deliveryId,
-              // BullMQ runs small numbers first, and those without one before all: ours are 9 (first) to 0.
-              priority: 10 - priority,
-              attempts: 1,
-              removeOnComplete: { count: keptEntries },
-              removeOnFail: { count: keptEntries },
-            },
-          })),
-        )
+        await queueOf(tier).addBulk([...Map.groupBy(jobs, (job) => job.deliveryId).values()].map(toEntry))
       } catch (error) {
         throw redisUnavailable(error)
       }
@@ -110,8 +100,8 @@ export function makeDeliveries(
       const worker = new Worker<DeliveryData>(
         tier,
         async (job: BullJob<DeliveryData>, token?: string) => {
-          const { name: task, data, attemptsStarted: timesTaken } = job
-          const handled = handle({ tier, task, jobs: data.jobs, timesTaken })
+          const { data, attemptsStarted: timesTaken } = job
+          const handled = handle({ tier, task: data.task, jobs: data.jobs, timesTaken })
           const settled = handled.catch(() => undefined).finally(() => inHand.delete(settled))
           inHand.add(settled)
           const end = await handled
@@ -135,6 +125,9 @@ export function makeDeliveries(
         log.warn('a delivery ended with an error', { tier, delivery: job?.id, error }),
       )
       return {
+        setConcurrency(deliveries) {
+          if (worker.concurrency !== deliveries) worker.concurrency = deliveries
+        },
         async close() {
           const closed = worker.close()
           while (inHand.size > 0) await Promise.all(inHand)
@@ -154,6 +147,25 @@ export function makeDeliveries(
     },
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()))
+    },
+  }
+}
+
+/** BullMQ's entry for jobs that share a delivery. */
+function toEntry(jobs: readonly DispatchedJob[]): Parameters<Queue<DeliveryData>['addBulk']>[0][number] {
+  const [first] = jobs
+  if (!first) throw new Error('A delivery without jobs.')
+  const { deliveryId, task, tenant, priority } = first
+  return {
+    name: jobs.length > 1 ? `${String(jobs.length)} × ${task}` : task,
+    data: { v: 1, task, tenant, jobs: jobs.map(({ id, seq }) => ({ id, seq })) },
+    opts: {
+      jobId: deliveryId,
+      // BullMQ runs small numbers first, and those without one before all: ours are 9 (first) to 0.
+      priority: 10 - priority,
+      attempts: 1,
+      removeOnComplete: { count: keptEntries },
+      removeOnFail: { count: keptEntries },
     },
   }
 }

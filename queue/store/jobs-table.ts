@@ -2,10 +2,12 @@ import { acceptAllOrNone, type Accepted, acceptJobs, type NewJob } from './jobs/
 import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
 import { claimJobs } from './jobs/claim.ts'
 import {
+  countQueued,
   dispatchReady,
   findStaleDeliveries,
   readyDueJobs,
   redispatch,
+  releaseJobs,
   touchDeliveries,
 } from './jobs/dispatch.ts'
 import { expireOverdue } from './jobs/expire.ts'
@@ -24,6 +26,8 @@ export function openJobsTable(postgres: Postgres) {
     acceptAllOrNone: (jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void) =>
       acceptAllOrNone(postgres, jobs, refuse),
     dispatchReady: (input: Parameters<typeof dispatchReady>[1]) => dispatchReady(postgres, input),
+    countQueued: (tier: string, most: number) => countQueued(postgres, tier, most),
+    release: (jobs: Parameters<typeof releaseJobs>[1]) => releaseJobs(postgres, jobs),
     readyDue: (limit: number) => readyDueJobs(postgres, limit),
     findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) =>
       findStaleDeliveries(postgres, input),

@@ -8,6 +8,9 @@ export const bullPrefix = (tier: string): string => `{noodle-${tier}}`
 /** string, a count; TTL: the rest of the window. Written and read by gateways. */
 export const rateKey = (name: string): string => `{noodle-rate}:${name}`
 
+/** hash, task to ms that its jobs hold a slot; TTL: a minute. Workers of the tier to dispatchers. */
+export const profileKey = (tier: string): string => `{noodle-profile}:${tier}`
+
 /** channel; empty: there is something to dispatch. Gateways, workers and reapers to dispatchers. */
 export const submittedChannel = 'noodle:submitted'
 

@@ -1,31 +1,105 @@
+import { performance } from 'node:perf_hooks'
+import { deliveriesWanted, deliverySize, refillAfterMs, windowSize } from '../domain/dispatch-window.ts'
 import type { DispatchedJob } from '../store/jobs/dispatch.ts'
+import type { Fleet } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
 /** Most jobs that a round moves per tier. */
-const roundSize = 500
+const roundSize = 2000
+/** Weight of the newest measurement in the drain rate. */
+const newest = 0.3
 
-/**
- * T2: readies what is due and fills each tier's dispatch window, then puts the deliveries into BullMQ. Answers with the ms until the next job is due,
- * 0 when there was more than a round held. A delivery that could not be sent is left to the reconciler: the row is queued, only its hint is missing.
- */
-export async function dispatchJobs(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'tiers' | 'settings' | 'metrics'>,
-): Promise<number | undefined> {
-  const { readied, nextDueMs } = await deps.jobs.readyDue(roundSize)
-  let isMore = readied === roundSize
-  for (const tier of deps.tiers) {
-    const jobs = await deps.jobs.dispatchReady({
-      tier: tier.name,
-      window: deps.settings.dispatchWindow,
-      limit: roundSize,
-    })
-    if (jobs.length === 0) continue
-    await deliver(deps, tier.name, jobs)
-    isMore ||= jobs.length === roundSize
-  }
-  return isMore ? 0 : (nextDueMs ?? undefined)
+type DispatchDeps = Pick<
+  QueueDeps,
+  'jobs' | 'deliveries' | 'signals' | 'tiers' | 'settings' | 'metrics' | 'taskProfiles'
+>
+
+/** What a dispatcher remembers of a tier between its rounds. */
+interface Memory {
+  /** Queued after the last round, and when that was. */
+  queued: number
+  atMs: number
+  drainPerSecond: number
+  /** How many jobs of each task may travel together, and when that was looked up. */
+  sizes: Map<string, number>
+  sizesAtMs: number
 }
 
+/** How old the sizes may be. */
+const maxSizesAgeMs = 1000
+
+/**
+ * T2: makes the function that readies what is due, fills each tier's dispatch window, and puts the deliveries into BullMQ. It answers with the ms
+ * until it is worth to look again, 0 when there was more than a round held, undefined when nothing is known to come. A delivery that could not be sent
+ * is left to the reconciler: the row is queued, only its hint is missing.
+ */
+export function makeDispatchRound(
+  deps: DispatchDeps,
+  fleet: () => Promise<Fleet>,
+): () => Promise<number | undefined> {
+  const memories = new Map<string, Memory>()
+
+  return async () => {
+    const { readied, nextDueMs } = await deps.jobs.readyDue(roundSize)
+    const { nodes } = await fleet()
+    const waits = await Promise.all(
+      deps.tiers.map(({ name }) => {
+        const slots = nodes
+          .filter((node) => node.state === 'ready' && node.tiers.includes(name))
+          .reduce((sum, node) => sum + node.concurrency, 0)
+        return dispatchTier(deps, name, slots, memories)
+      }),
+    )
+    if (readied === roundSize) return 0
+    const known = [...waits, nextDueMs].filter((ms) => ms !== undefined && ms !== null)
+    return known.length > 0 ? Math.min(...known) : undefined
+  }
+}
+
+/** @returns ms until the tier's window wants to be filled again; undefined when all that was ready is in it */
+async function dispatchTier(
+  deps: DispatchDeps,
+  tier: string,
+  slots: number,
+  memories: Map<string, Memory>,
+): Promise<number | undefined> {
+  const memory = await recall(deps, tier, memories)
+  const window = windowSize({
+    slots,
+    drainPerSecond: memory.drainPerSecond,
+    limit: deps.settings.dispatchWindow,
+  })
+  const queued = await deps.jobs.countQueued(tier, window)
+  const room = Math.max(0, window - queued)
+  const nowMs = performance.now()
+  const drainedPerSecond = (Math.max(0, memory.queued - queued) / Math.max(1, nowMs - memory.atMs)) * 1000
+  const drainPerSecond = memory.drainPerSecond * (1 - newest) + drainedPerSecond * newest
+
+  const jobs =
+    room === 0
+      ? []
+      : await deps.jobs.dispatchReady({
+          tier,
+          limit: Math.min(room, roundSize),
+          deliveries: deliveriesWanted({ slots, queued }),
+          sizes: memory.sizes,
+        })
+  memories.set(tier, { ...memory, queued: queued + jobs.length, atMs: nowMs, drainPerSecond })
+  if (jobs.length > 0) await deliver(deps, tier, jobs)
+  if (jobs.length === roundSize) return 0
+  return room === 0 || jobs.length === room ? refillAfterMs({ window, drainPerSecond }) : undefined
+}
+
+async function recall(deps: DispatchDeps, tier: string, memories: Map<string, Memory>): Promise<Memory> {
+  const nowMs = performance.now()
+  const memory = memories.get(tier)
+  if (memory && nowMs - memory.sizesAtMs < maxSizesAgeMs) return memory
+  const serviceMs = await deps.taskProfiles.read(tier)
+  const sizes = new Map([...serviceMs].map(([task, ms]) => [task, deliverySize(ms)]))
+  return { ...(memory ?? { queued: 0, atMs: nowMs, drainPerSecond: 0 }), sizes, sizesAtMs: nowMs }
+}
+
+/** Sends jobs that were dispatched; those with the same delivery id travel together. */
 export async function deliver(
   deps: Pick<QueueDeps, 'deliveries' | 'signals' | 'metrics'>,
   tier: string,

@@ -13,6 +13,7 @@ import type { NodesTable } from '../store/nodes-table.ts'
 import type { RateCounts } from '../store/rate-counts.ts'
 import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
 import type { Signals } from '../store/signals.ts'
+import type { TaskProfiles } from '../store/task-profiles.ts'
 import type { UsersTable } from '../store/users-table.ts'
 
 /** What use-cases take; each names the part that it touches. */
@@ -25,6 +26,7 @@ export interface QueueDeps {
   deliveries: Deliveries
   signals: Signals
   rateCounts: RateCounts
+  taskProfiles: TaskProfiles
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>
   claimBatch: Batch<{ bootId: string; id: string }, ClaimedJob | null>

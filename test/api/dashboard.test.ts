@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from '@jest/globals'
 import { hashPassword } from '../../api/auth/password.ts'
-import { dispatchJobs } from '../../queue/use-cases/dispatch-jobs.ts'
 import { openTestGateway, type TestGateway } from '../support/gateway.ts'
 import { pageTest } from '../support/page-test.ts'
+import { dispatchJobs } from '../support/test-queue.ts'
 
 const password = 'correct horse battery staple'
 let gateway: TestGateway

@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
-import { dispatchJobs } from '../../queue/use-cases/dispatch-jobs.ts'
 import { finishJob } from '../../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { openTestGateway } from '../support/gateway.ts'
-import { aNode } from '../support/test-queue.ts'
+import { dispatchJobs, aNode } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 /** Runs a job to its end, as a worker would. */

@@ -5,14 +5,13 @@ import { canMove, isTerminal, type JobState } from '../../queue/domain/job-state
 import type { ClaimedJob } from '../../queue/domain/job.ts'
 import { cancelJob } from '../../queue/use-cases/cancel-job.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
-import { dispatchJobs } from '../../queue/use-cases/dispatch-jobs.ts'
 import { expireJobs } from '../../queue/use-cases/expire-jobs.ts'
 import { finishJob, handBackJob } from '../../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
 import { reconcileDeliveries } from '../../queue/use-cases/reconcile-deliveries.ts'
 import { cleanUp } from '../support/clean-up.ts'
-import { aNode, alice, openTestQueue, submit } from '../support/test-queue.ts'
+import { dispatchJobs, aNode, alice, openTestQueue, submit } from '../support/test-queue.ts'
 
 /*
  * The table of transitions against the real store: random sequences of what gateways, dispatchers, workers and reapers do to a few jobs on two nodes,

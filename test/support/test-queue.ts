@@ -5,7 +5,8 @@ import type { ClaimedJob, JobSpec } from '../../queue/domain/job.ts'
 import type { Actor } from '../../queue/domain/user.ts'
 import { openQueue, queueOptions } from '../../queue/open-queue.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
-import { dispatchJobs } from '../../queue/use-cases/dispatch-jobs.ts'
+import { makeDispatchRound } from '../../queue/use-cases/dispatch-jobs.ts'
+import { makeFleetView } from '../../queue/use-cases/fleet.ts'
 import { submitJob } from '../../queue/use-cases/submit-jobs.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { cleanUp } from './clean-up.ts'
@@ -102,3 +103,7 @@ export async function stateOf(deps: QueueDeps, id: string): Promise<string | und
 export async function statesOf(deps: QueueDeps, id: string): Promise<string[]> {
   return (await deps.jobs.listEvents(id)).map((event) => event.state)
 }
+
+/** One round of a dispatcher that has just begun. */
+export const dispatchJobs = (deps: QueueDeps): Promise<number | undefined> =>
+  makeDispatchRound(deps, makeFleetView(deps))()

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
-import { dispatchJobs } from '../../queue/use-cases/dispatch-jobs.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { dispatchJobs } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const checkout = join(import.meta.dirname, '../..')

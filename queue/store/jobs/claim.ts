@@ -38,16 +38,16 @@ export async function claimJobs(
     `WITH node AS (
        -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.
        SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state IN ('ready', 'draining') FOR KEY SHARE
-     ), locked AS (
-       SELECT jobs.id FROM jobs
-       WHERE jobs.id = ANY($2::uuid[]) AND state = 'queued' AND format_version <= $3 AND (expires_at IS NULL OR expires_at > now())
-         AND EXISTS (SELECT FROM node)
+     ), locked AS MATERIALIZED (
+       -- By id alone: were the state asked here, its partial index might be read from end to end.
+       SELECT jobs.id, state, format_version, expires_at FROM jobs
+       WHERE jobs.id = ANY($2::uuid[]) AND EXISTS (SELECT FROM node)
        ORDER BY jobs.id FOR UPDATE
      ), claimed AS (
        UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, event_seq = jobs.event_seq + 1
        FROM locked, node, platform
-       WHERE jobs.id = locked.id AND jobs.state = 'queued'
+       WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
        RETURNING jobs.*
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed

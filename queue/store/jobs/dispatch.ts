@@ -11,32 +11,75 @@ export interface DispatchedJob {
 }
 
 /**
- * T2: moves ready jobs of a tier into the dispatch window as far as it has room, highest priority first, then oldest. Several dispatchers may run
- * at once: each takes rows that no other holds.
+ * T2: moves ready jobs of a tier into the dispatch window, highest priority first, then oldest. Several dispatchers may run at once: each takes rows
+ * that no other holds. Jobs of one task, tenant and priority share a delivery, as many as `sizes` allows the task (else one), but so that at least
+ * `deliveries` are made while there are jobs for them; a job that asks for a GPU travels alone.
  */
 export async function dispatchReady(
   postgres: Postgres,
-  input: { tier: string; window: number; limit: number },
+  input: { tier: string; limit: number; deliveries: number; sizes: ReadonlyMap<string, number> },
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
-    `WITH room AS (
-       SELECT greatest(0, $2 - count(*)) AS jobs FROM jobs WHERE tier = $1 AND state = 'queued'
-     ), chosen AS (
-       SELECT id FROM jobs
+    `WITH chosen AS (
+       SELECT id, task, tenant, priority, gpu FROM jobs
        WHERE tier = $1 AND state = 'pending' AND ready AND (expires_at IS NULL OR expires_at > now())
-       ORDER BY priority DESC, id LIMIT least($3, (SELECT jobs FROM room))
+       ORDER BY priority DESC, id LIMIT $2
        FOR UPDATE SKIP LOCKED
+     ), packed AS (
+       SELECT id, chosen.task, tenant, priority, gpu > 0 AS is_alone,
+              (row_number() OVER (PARTITION BY chosen.task, tenant, priority, gpu > 0 ORDER BY id) - 1)
+                / CASE WHEN gpu > 0 THEN 1 ELSE greatest(1, least(coalesce(size, 1), count(*) OVER () / $3::integer)) END AS place
+       FROM chosen LEFT JOIN unnest($4::text[], $5::integer[]) AS sizes(task, size) ON sizes.task = chosen.task
+     ), deliveries AS MATERIALIZED (
+       SELECT task, tenant, priority, is_alone, place, gen_random_uuid() AS delivery_id FROM packed
+       GROUP BY task, tenant, priority, is_alone, place
      ), moved AS (
-       UPDATE jobs SET state = 'queued', dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid(), event_seq = event_seq + 1
-       FROM chosen WHERE jobs.id = chosen.id
-       RETURNING jobs.id, dispatch_seq, delivery_id, task, tenant, priority, event_seq
+       UPDATE jobs SET state = 'queued', dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = deliveries.delivery_id, event_seq = event_seq + 1
+       FROM packed JOIN deliveries USING (task, tenant, priority, is_alone, place)
+       WHERE jobs.id = packed.id
+       RETURNING jobs.id, dispatch_seq, jobs.delivery_id, jobs.task, jobs.tenant, jobs.priority, event_seq
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state) SELECT id, event_seq, 'queued' FROM moved
      )
      SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority FROM moved ORDER BY priority DESC, id`,
-    [input.tier, input.window, input.limit],
+    [input.tier, input.limit, input.deliveries, [...input.sizes.keys()], [...input.sizes.values()]],
     'dispatch-ready',
   )
+}
+
+/** Jobs of a tier in the dispatch window; counts no further than `most`. */
+export async function countQueued(postgres: Postgres, tier: string, most: number): Promise<number> {
+  const rows = await postgres.query<{ queued: number }>(
+    `SELECT count(*) AS queued FROM (SELECT FROM jobs WHERE tier = $1 AND state = 'queued' LIMIT $2) AS window_jobs`,
+    [tier, most],
+    'count-queued',
+  )
+  return rows[0]?.queued ?? 0
+}
+
+/**
+ * T12: jobs that a delivery brought to a worker which could not start them in time go back to the backlog; it costs them nothing. Only those that are
+ * still queued under the delivery's number. Answers with their ids.
+ */
+export async function releaseJobs(
+  postgres: Postgres,
+  jobs: readonly { id: string; seq: number }[],
+): Promise<string[]> {
+  const rows = await postgres.query<{ id: string }>(
+    `WITH locked AS (
+       SELECT jobs.id FROM jobs JOIN unnest($1::uuid[], $2::integer[]) AS held(id, seq) ON held.id = jobs.id
+       WHERE state = 'queued' AND dispatch_seq = held.seq ORDER BY jobs.id FOR UPDATE OF jobs
+     ), released AS (
+       UPDATE jobs SET state = 'pending', event_seq = event_seq + 1 FROM locked WHERE jobs.id = locked.id
+       RETURNING jobs.id, event_seq
+     ), event_rows AS (
+       INSERT INTO job_events (job_id, seq, state, reason) SELECT id, event_seq, 'pending', 'released' FROM released
+     )
+     SELECT id FROM released`,
+    [jobs.map((job) => job.id), jobs.map((job) => job.seq)],
+    'release-jobs',
+  )
+  return rows.map((row) => row.id)
 }
 
 /** Marks pending jobs whose time has come as ready. Answers with how many, and in how many ms the next one is due (null for none). */

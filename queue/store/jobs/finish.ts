@@ -23,11 +23,11 @@ export async function finishJobs(
     `WITH input AS (
        SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[])
          AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason)
-     ), locked AS (
-       SELECT jobs.id, input.fence, outcome, delay_ms, input.result, input.error, input.usage, reason, jobs.node_id, jobs.started_at,
+     ), locked AS MATERIALIZED (
+       -- By id alone, as in the claim.
+       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.error, input.usage, reason, jobs.node_id, jobs.started_at,
               CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
        FROM jobs JOIN input ON input.id = jobs.id
-       WHERE jobs.state = 'running' AND jobs.fence = input.fence AND jobs.boot_id = $1
        ORDER BY jobs.id FOR UPDATE OF jobs
      ), moved AS (
        UPDATE jobs SET
@@ -46,7 +46,7 @@ export async function finishJobs(
          cancel_requested_at = CASE WHEN next_state = 'pending' THEN NULL ELSE cancel_requested_at END,
          finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE now() END,
          event_seq = event_seq + 1
-       FROM locked WHERE jobs.id = locked.id AND jobs.state = 'running' AND jobs.fence = locked.fence
+       FROM locked WHERE jobs.id = locked.id AND state_now = 'running' AND fence_now = locked.fence AND boot_now = $1
        RETURNING jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq
      ), attempt_rows AS (
        INSERT INTO attempts (job_id, attempt, fence, node_id, boot_id, outcome, error, usage, started_at)

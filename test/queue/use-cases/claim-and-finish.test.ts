@@ -2,10 +2,9 @@ import { expect, test } from '@jest/globals'
 import type { RunEnd } from '../../../queue/use-cases/finish-job.ts'
 import { cancelJob } from '../../../queue/use-cases/cancel-job.ts'
 import { claimJob } from '../../../queue/use-cases/claim-job.ts'
-import { dispatchJobs } from '../../../queue/use-cases/dispatch-jobs.ts'
 import { expireJobs } from '../../../queue/use-cases/expire-jobs.ts'
 import { finishJob, handBackJob } from '../../../queue/use-cases/finish-job.ts'
-import {
+import { dispatchJobs,
   aNode,
   aRunningJob,
   alice,

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { dispatchJobs } from '../../../queue/use-cases/dispatch-jobs.ts'
 import { reconcileDeliveries } from '../../../queue/use-cases/reconcile-deliveries.ts'
-import { openTestQueue, stateOf, statesOf, submit } from '../../support/test-queue.ts'
+import { dispatchJobs, openTestQueue, stateOf, statesOf, submit } from '../../support/test-queue.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 test('a ready job enters the window of its tier, and its delivery holds its id and nothing of its payload', async () => {
@@ -10,7 +9,7 @@ test('a ready job enters the window of its tier, and its delivery holds its id a
   await dispatchJobs(deps)
   expect(await statesOf(deps, id)).toEqual(['pending', 'queued'])
   const [delivery] = await deps.deliveries.queueOf('small').getJobs(['prioritized', 'waiting'])
-  expect(delivery?.data).toEqual({ v: 1, jobs: [{ id, seq: 1 }], tenant: 'wonderland' })
+  expect(delivery?.data).toEqual({ v: 1, task: 'echo', jobs: [{ id, seq: 1 }], tenant: 'wonderland' })
   expect(await deps.deliveries.queueOf('medium').getJobs(['prioritized', 'waiting'])).toEqual([])
 })
 
