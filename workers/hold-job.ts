@@ -30,7 +30,7 @@ export async function holdJob(
     const end = await runTask(run, options)
     wallMs = end.usage.wallMs
     options.onRan()
-    const state = await storeEnd({ ...deps, log }, run, end, AbortSignal.any([boot.ended, options.abandon]))
+    const state = await storeEnd({ ...deps, log }, run, end, [boot.ended, options.abandon])
     outcome =
       state === null
         ? 'lost'
@@ -55,14 +55,14 @@ async function storeEnd(
   deps: HoldDeps,
   run: Run,
   end: TaskEnd,
-  giveUp: AbortSignal,
+  giveUp: readonly AbortSignal[],
 ): Promise<JobState | null> {
   const { job, boot } = run
   // Killed because the lease ran out: should it be renewed after all, the renewal finds the row and hands it back.
   if (end.kind === 'stopped' && end.reason === 'lease lost') return null
 
   let isLogged = false
-  for (let tries = 0; !giveUp.aborted; tries++) {
+  for (let tries = 0; !giveUp.some((signal) => signal.aborted); tries++) {
     try {
       return end.kind === 'stopped'
         ? await handBackJob(deps, boot.id, job, 'node-stopping')
@@ -84,7 +84,7 @@ async function storeEnd(
         deps.log.warn('the end of a job can not be stored now, it is kept and tried again', { error })
       isLogged = true
       await delay(Math.min(1000, 50 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2), undefined, {
-        signal: giveUp,
+        signal: AbortSignal.any([...giveUp]),
       }).catch(() => undefined)
     }
   }

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 /** The jobs that a process may run at once, over all of its tiers. */
 export interface Slots {
   /** Resolves with the function that gives the slot back, in the order of asking; null when none came free in time, or the signal was aborted. */
@@ -22,25 +20,26 @@ export function makeSlots(count: number): Slots {
   }
 
   return {
-    async take({ waitMs, signal }) {
-      if (signal.aborted) return null
+    take({ waitMs, signal }) {
+      if (signal.aborted) return Promise.resolve(null)
       if (free > 0) {
         free--
-        return makeRelease()
+        return Promise.resolve(makeRelease())
       }
-      const settled = new AbortController()
-      const granted = new Promise<() => void>((resolve) => waiting.push(resolve))
-      const ask = waiting.at(-1)
-      const gaveUp = delay(waitMs, null, { signal: AbortSignal.any([signal, settled.signal]) }).catch(
-        () => null,
-      )
-      const release = await Promise.race([granted, gaveUp])
-      settled.abort()
-      if (release) return release
-      const place = ask ? waiting.indexOf(ask) : -1
-      if (place >= 0) waiting.splice(place, 1)
-      else void granted.then((late) => late()) // granted in the same moment
-      return null
+      return new Promise((resolve) => {
+        const settle = (release: (() => void) | null): void => {
+          clearTimeout(timer)
+          signal.removeEventListener('abort', giveUp)
+          resolve(release)
+        }
+        const giveUp = (): void => {
+          waiting.splice(waiting.indexOf(settle), 1)
+          settle(null)
+        }
+        const timer = setTimeout(giveUp, waitMs)
+        signal.addEventListener('abort', giveUp)
+        waiting.push(settle)
+      })
     },
   }
 }
