@@ -80,6 +80,11 @@ export function makeMetrics() {
       help: 'Ended jobs removed after the retention time.',
       registers,
     }),
+    redisLosses: new Counter({
+      name: 'noodle_redis_losses_total',
+      help: 'Times that Redis was found to have lost data or fallen back to an older state.',
+      registers,
+    }),
     tierJobs: new Gauge({
       name: 'noodle_tier_jobs',
       help: 'Live jobs of a tier by state, as last counted by ops.',

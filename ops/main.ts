@@ -9,6 +9,7 @@ import { makeDispatcher } from './roles/dispatcher.ts'
 import { makePruner } from './roles/pruner.ts'
 import { makeReaper } from './roles/reaper.ts'
 import { makeReconciler } from './roles/reconciler.ts'
+import { makeRedisWatcher } from './roles/redis-watcher.ts'
 import { makeSweeper } from './roles/sweeper.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
@@ -28,6 +29,7 @@ await runProcess({
     makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log }),
     makeDispatcher(queue.deps),
     makeReconciler(queue.deps),
+    makeRedisWatcher(queue.deps),
     makeReaper(queue.deps),
     makeSweeper(queue.deps),
     makePruner(queue.deps),

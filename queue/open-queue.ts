@@ -12,6 +12,8 @@ import { openJobsTable } from './store/jobs-table.ts'
 import { openNodesTable } from './store/nodes-table.ts'
 import { isRowFault, openPostgres, type PostgresOptions } from './store/postgres.ts'
 import { makeRateCounts } from './store/rate-counts.ts'
+import { makeRedisCounter } from './store/redis-counter.ts'
+import { openRedisWatchTable } from './store/redis-watch-table.ts'
 import { closeRedis, openRedis, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
 import { makeSignals } from './store/signals.ts'
@@ -89,6 +91,8 @@ export async function openQueue(
     deliveries,
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),
+    redisCounter: makeRedisCounter(commands),
+    redisWatch: openRedisWatchTable(postgres),
     taskProfiles: makeTaskProfiles(commands, log),
     acceptBatch: makeBatch<NewJob, Accepted>({
       write: (items) => jobs.accept(items),

@@ -11,6 +11,7 @@ import {
   touchDeliveries,
 } from './jobs/dispatch.ts'
 import { expireOverdue } from './jobs/expire.ts'
+import { findDispatched } from './jobs/find-dispatched.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
 import { countTiers, findEnded, findJob, type JobFilter, listEvents, listJobs } from './jobs/read.ts'
@@ -31,6 +32,7 @@ export function openJobsTable(postgres: Postgres) {
     readyDue: (limit: number) => readyDueJobs(postgres, limit),
     findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) =>
       findStaleDeliveries(postgres, input),
+    findDispatched: (input: Parameters<typeof findDispatched>[1]) => findDispatched(postgres, input),
     redispatch: (jobs: Parameters<typeof redispatch>[1]) => redispatch(postgres, jobs),
     touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
     claim: (bootId: string, ids: readonly string[]) => claimJobs(postgres, bootId, ids),

@@ -11,6 +11,9 @@ export const rateKey = (name: string): string => `{noodle-rate}:${name}`
 /** hash, task to ms that its jobs hold a slot; TTL: a minute. Workers of the tier to dispatchers. */
 export const profileKey = (tier: string): string => `{noodle-profile}:${tier}`
 
+/** string, a count; no TTL: it must be there unless Redis lost data. Written and read by ops each second. */
+export const counterKey = 'noodle:count'
+
 /** channel; empty: there is something to dispatch. Gateways, workers and reapers to dispatchers. */
 export const submittedChannel = 'noodle:submitted'
 

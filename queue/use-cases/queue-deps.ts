@@ -11,6 +11,8 @@ import type { Finish } from '../store/jobs/finish.ts'
 import type { JobsTable } from '../store/jobs-table.ts'
 import type { NodesTable } from '../store/nodes-table.ts'
 import type { RateCounts } from '../store/rate-counts.ts'
+import type { RedisCounter } from '../store/redis-counter.ts'
+import type { RedisWatchTable } from '../store/redis-watch-table.ts'
 import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
 import type { Signals } from '../store/signals.ts'
 import type { TaskProfiles } from '../store/task-profiles.ts'
@@ -26,6 +28,8 @@ export interface QueueDeps {
   deliveries: Deliveries
   signals: Signals
   rateCounts: RateCounts
+  redisCounter: RedisCounter
+  redisWatch: RedisWatchTable
   taskProfiles: TaskProfiles
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>
