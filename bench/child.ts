@@ -1,18 +1,21 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 
 /** Starts a script and resolves with its first message; its errors go to our stderr. */
 export async function startChild(
   script: string,
   env: Record<string, string>,
+  onLine?: (line: string) => void,
 ): Promise<{ child: ChildProcess; first: Record<string, unknown>; stop: () => Promise<void> }> {
   const child = fork(script, [], {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     // Such as --cpu-prof, to see where the time goes.
     execArgv: process.env['BENCH_EXEC_ARGV']?.split(' ') ?? [],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', onLine ? 'pipe' : 'ignore', 'inherit', 'ipc'],
   })
+  if (onLine && child.stdout) createInterface({ input: child.stdout }).on('line', onLine)
   const exited = once(child, 'exit')
   const first = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
   if (!first) throw new Error(`${script} ended before it was ready.`)

@@ -7,7 +7,10 @@ export interface Contender {
   startGateway?: () => Promise<Gateway>
   /** Adds jobs without HTTP, many at once. */
   fill(count: number): Promise<void>
-  startWorkers(): Promise<Workers>
+  /** Adds one job without HTTP and answers with its id; where there is no gateway. */
+  addOne?: () => Promise<string>
+  /** `onStart` hears when the handler of a job begins, in ms since the epoch. */
+  startWorkers(onStart?: (id: string, atMs: number) => void): Promise<Workers>
 }
 
 export interface Gateway extends Running {

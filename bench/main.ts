@@ -1,6 +1,6 @@
 /*
  * Side by side, in one run, on one Redis and one Postgres: `npm run bench` in this folder (npm ci first), `npm run bench:short` for a first look.
- *   --only submit,batch,drain,through   some measures
+ *   --only submit,batch,drain,through,latency   some measures
  *   --who noodle,naive-durable,…        some contenders
  *   --rounds N                          default 5; contenders take turns, figures are medians
  *   --json FILE                         all figures of all rounds
@@ -11,14 +11,22 @@ import { makeBareBullmq } from './contenders/bare-bullmq.ts'
 import { makeNaive } from './contenders/naive.ts'
 import { makeNoodle } from './contenders/noodle.ts'
 import type { Contender } from './contender.ts'
-import { type Figures, measureBatch, measureDrain, measureSubmit, measureThrough, type Sizes } from './measures.ts'
+import {
+  type Figures,
+  measureBatch,
+  measureDrain,
+  measureLatency,
+  measureSubmit,
+  measureThrough,
+  type Sizes,
+} from './measures.ts'
 import { report } from './report.ts'
 import { startStores, type Stores } from './stores.ts'
 
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'submit,batch,drain,through' },
+    only: { type: 'string', default: 'submit,batch,drain,through,latency' },
     who: { type: 'string' },
     rounds: { type: 'string' },
     json: { type: 'string' },
@@ -44,6 +52,7 @@ const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
   batch: (contender) => measureBatch(contender, sizes),
   drain: (contender) => measureDrain(contender, stores, sizes),
   through: (contender) => measureThrough(contender, sizes),
+  latency: (contender) => measureLatency(contender, sizes),
 }
 
 const figures = new Map<string, Record<string, Figures[]>>()
@@ -58,11 +67,13 @@ try {
     for (const measure of values.only.split(',')) {
       for (const contender of contenders) {
         const found = await measures[measure]?.(contender)
-        if (!found) throw new Error(`There is no measure ${measure}; there are ${Object.keys(measures).join(', ')}.`)
+        if (!found)
+          throw new Error(`There is no measure ${measure}; there are ${Object.keys(measures).join(', ')}.`)
         const all = figures.get(contender.name) ?? {}
         ;(all[measure] ??= []).push(found)
         figures.set(contender.name, all)
-        if (Object.keys(found).length > 0) process.stderr.write(`${String(round)} ${measure} ${contender.name} ${brief(found)}\n`)
+        if (Object.keys(found).length > 0)
+          process.stderr.write(`${String(round)} ${measure} ${contender.name} ${brief(found)}\n`)
       }
     }
   }

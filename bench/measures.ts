@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuSeconds } from './child.ts'
 import type { Contender, Gateway, Running, Workers } from './contender.ts'
-import { load } from './load.ts'
+import { load, quantile } from './load.ts'
 import type { Stores } from './stores.ts'
 
 /** Figures of one measurement by their names; units are in the names. */
@@ -28,7 +28,12 @@ export async function measureSubmit(contender: Contender, stores: Stores, sizes:
     const cpu = watchCpu(stores, gateway)
     const { rate, p50Ms, p99Ms, failures } = await load(gateway.request, { connections, count: sizes.submit })
     if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} submissions.`)
-    return { submitPerSecond: rate, submitP50Ms: p50Ms, submitP99Ms: p99Ms, ...perThousand(cpu(), sizes.submit) }
+    return {
+      submitPerSecond: rate,
+      submitP50Ms: p50Ms,
+      submitP99Ms: p99Ms,
+      ...perThousand(cpu(), sizes.submit),
+    }
   })
 }
 
@@ -84,7 +89,40 @@ export async function measureThrough(contender: Contender, sizes: Sizes): Promis
   )
 }
 
-async function using<T extends Running>(running: T, work: (running: T) => Promise<Figures>): Promise<Figures> {
+/** From the answer to a submission to the start of its handler, one job at a time in an idle system. */
+export async function measureLatency(contender: Contender, sizes: Sizes): Promise<Figures> {
+  await contender.reset()
+  const answeredAt = new Map<string, number>()
+  const startedAt = new Map<string, number>()
+  const submitAndRun = async (submit: () => Promise<string>): Promise<Figures> =>
+    using(await contender.startWorkers((id, atMs) => startedAt.set(id, atMs)), async () => {
+      for (let i = 0; i < sizes.latency; i++) {
+        await sleep(20 + Math.random() * 20)
+        const id = await submit()
+        answeredAt.set(id, performance.timeOrigin + performance.now())
+      }
+      while (startedAt.size < sizes.latency) await sleep(20)
+      const waits = [...answeredAt]
+        .map(([id, atMs]) => Math.max(0, (startedAt.get(id) ?? NaN) - atMs))
+        .slice(sizes.latency / 5) // the first ones warm it up
+        .sort((a, b) => a - b)
+      return { pickUpP50Ms: quantile(waits, 0.5), pickUpP99Ms: quantile(waits, 0.99) }
+    })
+  if (contender.addOne) return submitAndRun(contender.addOne)
+  if (!contender.startGateway) return {}
+  return using(await contender.startGateway(), async ({ request }) =>
+    submitAndRun(async () => {
+      const { url, ...rest } = request
+      const response = await fetch(url, { method: 'POST', ...rest })
+      return ((await response.json()) as { id: string }).id
+    }),
+  )
+}
+
+async function using<T extends Running>(
+  running: T,
+  work: (running: T) => Promise<Figures>,
+): Promise<Figures> {
   try {
     return await work(running)
   } finally {

@@ -21,6 +21,7 @@ import { makeTaskProfiles } from './store/task-profiles.ts'
 import { openUsersTable } from './store/users-table.ts'
 import type { ClaimedJob } from './domain/job.ts'
 import type { JobState } from './domain/job-state.ts'
+import { makeFastPath } from './use-cases/fast-path.ts'
 import type { QueueDeps } from './use-cases/queue-deps.ts'
 
 /** The options that whoever opens the queue reads. */
@@ -95,7 +96,16 @@ export async function openQueue(
     redisWatch: openRedisWatchTable(postgres),
     taskProfiles: makeTaskProfiles(commands, log),
     acceptBatch: makeBatch<NewJob, Accepted>({
-      write: (items) => jobs.accept(items),
+      async write(items) {
+        const answers = await jobs.accept(items, await fastPath.openTiers())
+        fastPath.deliver(
+          items.filter((_, i) => {
+            const answer = answers[i]
+            return answer?.kind === 'accepted' && answer.state === 'queued'
+          }),
+        )
+        return answers
+      },
       isItemFault: isRowFault,
     }),
     claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({
@@ -115,8 +125,8 @@ export async function openQueue(
     settings: {
       dispatchWindow: config.DISPATCH_WINDOW,
       leaseMs: config.LEASE_SECONDS * 1000,
-      deliveryLookupMs: config.DELIVERY_LOOKUP_MS,
       leaseGraceMs: config.LEASE_GRACE_MS,
+      deliveryLookupMs: config.DELIVERY_LOOKUP_MS,
       crashLimit: config.CRASH_LIMIT,
       handBackLimit: config.HAND_BACK_LIMIT,
       retentionDays: config.RETENTION_DAYS,
@@ -125,6 +135,8 @@ export async function openQueue(
     log,
     metrics,
   }
+
+  const fastPath = makeFastPath(deps)
 
   async function claim(bootId: string, items: readonly { id: string }[]): Promise<(ClaimedJob | null)[]> {
     const claimed = new Map(

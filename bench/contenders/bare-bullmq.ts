@@ -1,9 +1,18 @@
-import { makeNaive } from './naive.ts'
+import { Queue } from 'bullmq'
 import type { Contender } from '../contender.ts'
+import { payload } from '../contender.ts'
 import type { Stores } from '../stores.ts'
+import { makeNaive } from './naive.ts'
 
 /** BullMQ by itself: nothing before it, nothing durable behind it. */
 export function makeBareBullmq(stores: Stores): Contender {
   const { startGateway: _none, ...rest } = makeNaive('redis', 'bare BullMQ', stores)
-  return rest
+  let queue: Queue | undefined
+  return {
+    ...rest,
+    async addOne() {
+      queue ??= new Queue('jobs', { connection: stores.redis })
+      return (await queue.add('echo', payload, { removeOnComplete: 1000, attempts: 3 })).id ?? ''
+    },
+  }
 }

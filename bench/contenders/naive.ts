@@ -54,15 +54,24 @@ export function makeNaive(store: Store, name: string, stores: Stores): Contender
       }
     },
     fill: (count) => fillers[store](stores, databaseUrl, count),
-    async startWorkers() {
-      const { child, stop } = await startChild(script('naive-worker.ts'), env())
+    async startWorkers(onStart) {
+      const { child, stop } = await startChild(script('naive-worker.ts'), {
+        ...env(),
+        ...(onStart && { TELL_STARTS: 'yes' }),
+      })
+      child.on('message', (message: { started?: string; at?: number }) => {
+        if (message.started !== undefined) onStart?.(message.started, message.at ?? 0)
+      })
       return {
         pids: { worker: pidOf(child) },
         finished: () =>
           new Promise((resolve) => {
-            child.once('message', (message: { finished: number }) => {
+            const hear = (message: { finished?: number }): void => {
+              if (message.finished === undefined) return
+              child.off('message', hear)
               resolve(message.finished)
-            })
+            }
+            child.on('message', hear)
             child.send('how many?')
           }),
         stop,
@@ -86,13 +95,23 @@ const fillers: Record<Store, (stores: Stores, databaseUrl: string, count: number
     })
   },
   async redis(stores, _databaseUrl, count) {
-    await inRounds(count, (size) => addBulk(stores, Array.from({ length: size }, () => randomUUID())))
+    await inRounds(count, (size) =>
+      addBulk(
+        stores,
+        Array.from({ length: size }, () => randomUUID()),
+      ),
+    )
   },
   async 'pg-boss'(_stores, databaseUrl, count) {
     const boss = new PgBoss({ connectionString: databaseUrl, max: 2 })
     await boss.start()
     await boss.createQueue('echo').catch(() => undefined)
-    await inRounds(count, (size) => boss.insert('echo', Array.from({ length: size }, () => ({ data: payload }))))
+    await inRounds(count, (size) =>
+      boss.insert(
+        'echo',
+        Array.from({ length: size }, () => ({ data: payload })),
+      ),
+    )
     await boss.stop({ graceful: false })
   },
   async 'graphile-worker'(_stores, databaseUrl, count) {
@@ -110,7 +129,11 @@ const fillers: Record<Store, (stores: Stores, databaseUrl: string, count: number
 async function addBulk(stores: Stores, ids: string[]): Promise<void> {
   const queue = new Queue('jobs', { connection: stores.redis })
   await queue.addBulk(
-    ids.map((jobId) => ({ name: 'echo', data: payload, opts: { jobId, removeOnComplete: 1000, attempts: 3 } })),
+    ids.map((jobId) => ({
+      name: 'echo',
+      data: payload,
+      opts: { jobId, removeOnComplete: 1000, attempts: 3 },
+    })),
   )
   await queue.close()
 }

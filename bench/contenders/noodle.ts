@@ -50,19 +50,25 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
     },
     async fill(count) {
       const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
-      for (let left = count; left > 0; left -= 10_000) await pool.query(insert, [Array.from({ length: Math.min(10_000, left) }, () => uuidv7()), payload])
+      for (let left = count; left > 0; left -= 10_000)
+        await pool.query(insert, [Array.from({ length: Math.min(10_000, left) }, () => uuidv7()), payload])
       await pool.query('VACUUM ANALYZE jobs')
       await pool.end()
     },
-    async startWorkers() {
+    async startWorkers(onStart) {
       const port = await freePort()
       const ops = await startChild(main('ops'), env())
-      const worker = await startChild(main('workers'), {
-        ...env(),
-        TIER: 'small',
-        CONCURRENCY: String(concurrency),
-        METRICS_PORT: String(port),
-      })
+      const worker = await startChild(
+        main('workers'),
+        {
+          ...env(),
+          TIER: 'small',
+          CONCURRENCY: String(concurrency),
+          METRICS_PORT: String(port),
+          ...(onStart && { LOG_LEVEL: 'debug' }),
+        },
+        onStart && ((line) => hearStart(line, onStart)),
+      )
       return {
         pids: { worker: pidOf(worker.child), ops: pidOf(ops.child) },
         async finished() {
@@ -104,4 +110,10 @@ async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return typeof address === 'object' && address ? address.port : 0
+}
+
+/** The line that a worker logs when a task begins. */
+function hearStart(line: string, onStart: (id: string, atMs: number) => void): void {
+  const { message, jobId, timestamp } = JSON.parse(line) as Record<string, string>
+  if (message === 'job started' && jobId && timestamp) onStart(jobId, Date.parse(timestamp))
 }

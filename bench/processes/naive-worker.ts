@@ -21,9 +21,15 @@ const starters: Record<string, () => Promise<unknown>> = {
     return new Worker(
       'jobs',
       async (job) => {
-        await pool.query("UPDATE jobs SET state = 'running', started_at = now(), attempt = attempt + 1 WHERE id = $1", [job.id])
+        await pool.query(
+          "UPDATE jobs SET state = 'running', started_at = now(), attempt = attempt + 1 WHERE id = $1",
+          [job.id],
+        )
         started(job.id ?? '')
-        await pool.query("UPDATE jobs SET state = 'succeeded', result = $2, finished_at = now() WHERE id = $1", [job.id, job.data])
+        await pool.query(
+          "UPDATE jobs SET state = 'succeeded', result = $2, finished_at = now() WHERE id = $1",
+          [job.id, job.data],
+        )
         finished++
         return null
       },

@@ -45,6 +45,8 @@ export interface Deliveries {
   queueOf(tier: string): Queue<DeliveryData>
   /** True when Redis answers. */
   ping(): Promise<boolean>
+  /** True while there is a connection, as far as this process knows. */
+  isConnected(): boolean
   close(): Promise<void>
 }
 
@@ -145,6 +147,7 @@ export function makeDeliveries(
         return false
       }
     },
+    isConnected: () => commands.status === 'ready',
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()))
     },

@@ -50,7 +50,8 @@ async function keepEpoch(client: pg.ClientBase, log: Logger): Promise<void> {
   if (strangers.length === 0) return
   // The reaper is set back too: what the nodes renewed last may not have reached this Postgres.
   const { rows } = await client.query<{ epoch: number }>(
-    `UPDATE platform SET epoch = epoch + (postgres_cluster IS NOT NULL)::integer, reaper_seen_at = NULL,
+    `UPDATE platform SET epoch = epoch + (postgres_cluster IS NOT NULL)::integer,
+       reaper_seen_at = CASE WHEN postgres_cluster IS NULL THEN reaper_seen_at END,
        postgres_cluster = found.cluster, postgres_timeline = found.timeline, postgres_database = found.database
      FROM (${found}) AS found WHERE ${isAnother}
      RETURNING epoch`,

@@ -23,7 +23,8 @@ export type JobsTable = ReturnType<typeof openJobsTable>
 /** The jobs with their events, attempts and idempotency keys; one SQL act a file. */
 export function openJobsTable(postgres: Postgres) {
   return {
-    accept: (jobs: readonly NewJob[]) => acceptJobs(postgres, jobs),
+    accept: (jobs: readonly NewJob[], openTiers?: ReadonlyMap<string, number>) =>
+      acceptJobs(postgres, jobs, openTiers),
     acceptAllOrNone: (jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void) =>
       acceptAllOrNone(postgres, jobs, refuse),
     dispatchReady: (input: Parameters<typeof dispatchReady>[1]) => dispatchReady(postgres, input),

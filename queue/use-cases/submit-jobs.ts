@@ -29,7 +29,7 @@ export async function submitJob(deps: SubmitDeps, actor: Actor, submission: Subm
   const job = newJob(deps, actor, submission)
   const accepted = await deps.acceptBatch.add(job).catch(asOverload)
   if (accepted.kind === 'known') return { isNew: false, job: await firstJob(deps, accepted, actor) }
-  announce(deps, [job])
+  announce(deps, [job], [accepted])
   return { isNew: true, job: asJob(job, accepted) }
 }
 
@@ -47,10 +47,7 @@ export async function submitMany(
   const answers = options.isAtomic
     ? await deps.jobs.acceptAllOrNone(jobs, refuseReusedKey)
     : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
-  announce(
-    deps,
-    jobs.filter((_, i) => answers[i]?.kind === 'accepted'),
-  )
+  announce(deps, jobs, answers)
   return Promise.all(
     jobs.map(async (job, i) => {
       const answer = answers[i]
@@ -98,10 +95,20 @@ function refuseReusedKey(answer: Accepted, index?: number): void {
   )
 }
 
-function announce(deps: Pick<QueueDeps, 'signals' | 'metrics'>, jobs: readonly NewJob[]): void {
-  if (jobs.length === 0) return
-  for (const { spec } of jobs) deps.metrics.jobsAccepted.inc({ tier: spec.tier, task: spec.task })
-  deps.signals.tellSubmitted()
+/** Jobs that were queued with their acceptance need no dispatcher. */
+function announce(
+  deps: Pick<QueueDeps, 'signals' | 'metrics'>,
+  jobs: readonly NewJob[],
+  answers: readonly Accepted[],
+): void {
+  let isDispatcherNeeded = false
+  jobs.forEach(({ spec }, i) => {
+    const answer = answers[i]
+    if (answer?.kind !== 'accepted') return
+    deps.metrics.jobsAccepted.inc({ tier: spec.tier, task: spec.task })
+    isDispatcherNeeded ||= answer.state === 'pending'
+  })
+  if (isDispatcherNeeded) deps.signals.tellSubmitted()
 }
 
 function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {

@@ -1,9 +1,12 @@
+import { makeBatch } from '../../core/batch.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { makeMetrics } from '../../core/metrics.ts'
 import { readConfig } from '../../core/config.ts'
 import type { ClaimedJob, JobSpec } from '../../queue/domain/job.ts'
 import type { Actor } from '../../queue/domain/user.ts'
 import { openQueue, queueOptions } from '../../queue/open-queue.ts'
+import type { Accepted, NewJob } from '../../queue/store/jobs/accept.ts'
+import { isRowFault } from '../../queue/store/postgres.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
 import { makeDispatchRound } from '../../queue/use-cases/dispatch-jobs.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
@@ -13,16 +16,24 @@ import { cleanUp } from './clean-up.ts'
 import { testDatabase } from './test-database.ts'
 import { testRedis } from './test-redis.ts'
 
-/** The queue on real stores, which closes itself after the test. */
+/**
+ * The queue on real stores, which closes itself after the test. Jobs wait for `dispatchJobs`, so that a test sees each step; with `hasFastPath` they go
+ * straight to free slots, as in a gateway.
+ */
 export async function openTestQueue(
   settings: Partial<QueueDeps['settings']> = {},
-  options: { redisUrl?: string } = {},
+  options: { redisUrl?: string; hasFastPath?: boolean } = {},
 ): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
   const [databaseUrl, redisUrl] = [await testDatabase(), options.redisUrl ?? (await testRedis())]
   const config = readConfig(queueOptions, { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl })
   const queue = await openQueue(config, { name: 'test', log: silentLogger, metrics: makeMetrics() })
   cleanUp(() => queue.close())
-  return { deps: { ...queue.deps, settings: { ...queue.deps.settings, ...settings } }, databaseUrl, redisUrl }
+  const { jobs } = queue.deps
+  const acceptBatch = options.hasFastPath
+    ? queue.deps.acceptBatch
+    : makeBatch<NewJob, Accepted>({ write: (items) => jobs.accept(items), isItemFault: isRowFault })
+  const deps = { ...queue.deps, acceptBatch, settings: { ...queue.deps.settings, ...settings } }
+  return { deps, databaseUrl, redisUrl }
 }
 
 export const alice: Actor = {

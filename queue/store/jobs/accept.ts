@@ -31,23 +31,39 @@ const statement = `
     ON CONFLICT (user_id, key) DO UPDATE SET body_hash = excluded.body_hash, job_id = excluded.job_id, created_at = now()
       WHERE known.created_at < now() - interval '24 hours'
     RETURNING job_id
-  ), inserted AS (
-    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
-                      labels, replay_of, due_at, ready)
-    SELECT id, tenant, user_id, task, tier, 'pending', priority, payload::json, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
-           labels::jsonb, replay_of, due_at, due_at <= now()
+  ), open_tiers AS (
+    -- Where nothing that is ready waits, so that nobody is overtaken; what there is room for.
+    SELECT tier, most - (SELECT count(*) FROM (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'queued' LIMIT most) AS window_jobs) AS room
+    FROM unnest($22::text[], $23::integer[]) AS open(tier, most)
+    WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'pending' AND ready)
+  ), new AS (
+    SELECT input.*, due_at, due_at <= now() AS is_due,
+           row_number() OVER (PARTITION BY tier, due_at <= now() ORDER BY priority DESC, id) AS place
     FROM input, LATERAL (SELECT coalesce(run_at, now() + delay_ms * interval '1 millisecond') AS due_at) AS due
     WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
+  ), inserted AS (
+    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
+                      labels, replay_of, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
+    SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, payload::json, cpu, memory_mb, gpu, timeout_ms, expires_at,
+           max_attempts, backoff_ms, backoff_strategy, labels::jsonb, replay_of, due_at, is_due,
+           is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
+    FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, due_at
   ), event_rows AS (
-    INSERT INTO job_events (job_id, seq, state) SELECT id, 1, state FROM inserted
+    INSERT INTO job_events (job_id, seq, state)
+    SELECT id, 1, 'pending' FROM inserted UNION ALL SELECT id, 2, 'queued' FROM inserted WHERE state = 'queued'
   )
   SELECT id, state, created_at, due_at FROM inserted`
 
-/** T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. */
+/**
+ * T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. Due jobs of a tier in
+ * `openTiers` are queued at once (T2), as long as nothing that is ready waits there and no more than so many are queued: then the caller delivers them,
+ * under their own id as delivery id and 1 as number.
+ */
 export async function acceptJobs(
   postgres: Pick<Postgres, 'query'>,
   jobs: readonly NewJob[],
+  openTiers: ReadonlyMap<string, number> = new Map(),
 ): Promise<Accepted[]> {
   const column = <T>(pick: (job: NewJob) => T): T[] => jobs.map(pick)
   const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(
@@ -74,6 +90,8 @@ export async function acceptJobs(
       column((job) => job.spec.replayOf),
       column((job) => job.idempotency?.key ?? null),
       column((job) => job.idempotency?.bodyHash ?? null),
+      [...openTiers.keys()],
+      [...openTiers.values()],
     ],
     'accept-jobs',
   )

@@ -4,7 +4,8 @@ import { cancelJob } from '../../../queue/use-cases/cancel-job.ts'
 import { claimJob } from '../../../queue/use-cases/claim-job.ts'
 import { expireJobs } from '../../../queue/use-cases/expire-jobs.ts'
 import { finishJob, handBackJob } from '../../../queue/use-cases/finish-job.ts'
-import { dispatchJobs,
+import {
+  dispatchJobs,
   aNode,
   aRunningJob,
   alice,

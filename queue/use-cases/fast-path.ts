@@ -1,0 +1,67 @@
+import { makeBatch } from '../../core/batch.ts'
+import type { NewJob } from '../store/jobs/accept.ts'
+import { deliver } from './dispatch-jobs.ts'
+import { makeFleetView } from './fleet.ts'
+import type { QueueDeps } from './queue-deps.ts'
+
+/**
+ * The short way from a submission to a worker: a due job of a tier that has free slots and no backlog is queued in the statement that accepts it, and
+ * delivered by the gateway, without a dispatcher in between.
+ */
+export interface FastPath {
+  /** How many jobs may be queued of the tiers that are open to it now; none while Redis is away. */
+  openTiers(): Promise<Map<string, number>>
+  /** Sends what was queued so, in the background. What can't be sent goes to the backlog (T12). */
+  deliver(jobs: readonly NewJob[]): void
+}
+
+type FastPathDeps = Pick<QueueDeps, 'jobs' | 'nodes' | 'deliveries' | 'signals' | 'metrics' | 'tiers' | 'log'>
+
+/** Each slot may have one job running and one at hand, as in the dispatcher's window. */
+const jobsPerSlot = 2
+
+export function makeFastPath(deps: FastPathDeps): FastPath {
+  const fleet = makeFleetView(deps)
+  const sending = makeBatch<NewJob, unknown>({
+    async write(jobs) {
+      for (const [tier, own] of Map.groupBy(jobs, (job) => job.spec.tier)) await send(tier, own)
+      return jobs
+    },
+    maxWaiting: Infinity,
+  })
+
+  async function send(tier: string, jobs: readonly NewJob[]): Promise<void> {
+    try {
+      await deliver(
+        deps,
+        tier,
+        jobs.map(({ id, tenant, spec: { task, priority } }) => ({
+          ...{ id, seq: 1, deliveryId: id, task, tenant, priority },
+        })),
+      )
+    } catch (error) {
+      deps.log.debug('deliveries of new jobs could not be sent', { tier, jobs: jobs.length, error })
+      // Should this fail too, the reconciler finds them.
+      await deps.jobs.release(jobs.map(({ id }) => ({ id, seq: 1 }))).catch(() => undefined)
+    }
+  }
+
+  return {
+    async openTiers() {
+      if (!deps.deliveries.isConnected()) return new Map()
+      const { nodes } = await fleet().catch(() => ({ nodes: [] }))
+      const slotsOf = (tier: string): number =>
+        nodes
+          .filter((node) => node.state === 'ready' && node.tiers.includes(tier))
+          .reduce((sum, node) => sum + node.concurrency, 0)
+      return new Map(
+        deps.tiers
+          .map(({ name }) => [name, slotsOf(name) * jobsPerSlot] as const)
+          .filter(([, most]) => most > 0),
+      )
+    },
+    deliver(jobs) {
+      for (const job of jobs) void sending.add(job)
+    },
+  }
+}
