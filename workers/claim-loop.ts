@@ -10,6 +10,7 @@ import { type HoldDeps, holdJob } from './hold-job.ts'
 import type { NodeLease } from './node-lease.ts'
 import type { Run, Runs } from './runs.ts'
 import type { RunTaskOptions } from './run-task.ts'
+import { makeDirectIntake } from './direct-intake.ts'
 import { makeServiceTimes } from './service-times.ts'
 import { makeSlots } from './slots.ts'
 
@@ -63,10 +64,12 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   let consumers: Consumer[] = []
   let closing: Promise<unknown> = Promise.resolve()
 
+  const direct = makeDirectIntake(deps, { tiers, tasks: [...tasks.keys()], slots, lease, runs, carry })
+
   function stopIntake(): void {
     if (intake.signal.aborted) return
     intake.abort()
-    closing = Promise.all(consumers.map((consumer) => consumer.close()))
+    closing = Promise.all([direct.stop(), ...consumers.map((consumer) => consumer.close())])
   }
 
   async function handle(delivery: Delivery): Promise<DeliveryEnd> {
@@ -111,20 +114,27 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
       const run = await claim(tier, delivered)
       if (run === 'refused') return 'done'
       if (run === 'impossible') return { returnAfterMs: intake.signal.aborted ? 0 : slotWaitMs }
-      try {
-        const onRan = (): void => {
-          if (runs.count() < concurrency * heldPerSlot) release() // the next one need not wait for Postgres
-        }
-        const ranMs = await holdJob(deps, run, { ...options, abandon: abandon.signal, onRan })
-        serviceTimes.observe(tier, run.job.task, ranMs)
-      } finally {
-        runs.end(run)
-      }
+      await carry(run, release)
       return 'done'
     } catch (error) {
       log.error('a bug kept a job from being claimed', { jobId: delivered.id, error })
       return { returnAfterMs: 5000 }
     } finally {
+      release()
+    }
+  }
+
+  /** Runs a job that is ours to its end; the slot is given back when the task is over, for the next one need not wait for Postgres. */
+  async function carry(run: Run, release: () => void): Promise<void> {
+    if (isHandingBack) run.stopping.abort({ reason: 'stopping', killGraceMs: 0 })
+    const onRan = (): void => {
+      if (runs.count() < concurrency * heldPerSlot) release()
+    }
+    try {
+      const ranMs = await holdJob(deps, run, { ...options, abandon: abandon.signal, onRan })
+      serviceTimes.observe(run.job.tier, run.job.task, ranMs)
+    } finally {
+      runs.end(run)
       release()
     }
   }
@@ -146,9 +156,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
         }
         // A boot that is dead, or may be any moment, starts nothing. Should it live after all, its renewal hands the row back.
         if (!lease.isLive(boot)) return 'refused'
-        const run = runs.begin(job, boot)
-        if (isHandingBack) run.stopping.abort({ reason: 'stopping', killGraceMs: 0 })
-        return run
+        return runs.begin(job, boot)
       } catch (error) {
         if (!isWorthRetrying(error)) throw error
         isAnswerLost = true
@@ -162,10 +170,10 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
 
   return {
     name: 'claim loop',
-    start() {
-      if (!intake.signal.aborted)
-        consumers = tiers.map((tier) => deliveries.consume(tier, concurrency, handle))
-      return Promise.resolve()
+    async start() {
+      if (intake.signal.aborted) return
+      consumers = tiers.map((tier) => deliveries.consume(tier, concurrency, handle))
+      await direct.start()
     },
     stopIntake,
     async stop() {

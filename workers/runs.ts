@@ -14,6 +14,8 @@ export interface Run {
 export interface Runs {
   /** To be called before a claim is sent; the answer is to be called when its run, if any, has begun. */
   beginClaim(jobId: string): () => void
+  /** The same for a claim that names no job: until it is over, any job may be under way to here. */
+  beginTake(): () => void
   isClaiming(jobId: string): boolean
   begin(job: ClaimedJob, boot: Boot): Run
   end(run: Run): void
@@ -27,10 +29,11 @@ export interface Runs {
 export function makeRuns(): Runs {
   const runs = new Map<string, Run>()
   const claims = new Map<string, number>()
+  let takes = 0
   const idleWaiters: (() => void)[] = []
   // A job may be held twice, under two fences: its first end was stored but not confirmed, and it has been claimed again since.
   const keyOf = (jobId: string, fence: number): string => `${jobId} ${String(fence)}`
-  const isNone = (): boolean => runs.size === 0 && claims.size === 0
+  const isNone = (): boolean => runs.size === 0 && claims.size === 0 && takes === 0
 
   function wakeIfNone(): void {
     if (isNone()) for (const wake of idleWaiters.splice(0)) wake()
@@ -46,7 +49,14 @@ export function makeRuns(): Runs {
         wakeIfNone()
       }
     },
-    isClaiming: (jobId) => claims.has(jobId),
+    beginTake() {
+      takes++
+      return () => {
+        takes--
+        wakeIfNone()
+      }
+    },
+    isClaiming: (jobId) => takes > 0 || claims.has(jobId),
     begin(job, boot) {
       const run: Run = { job, boot, stopping: new AbortController() }
       runs.set(keyOf(job.id, job.fence), run)

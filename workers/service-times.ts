@@ -5,6 +5,11 @@ export interface ServiceTimes {
   observe(tier: string, task: string, ms: number): void
 }
 
+interface TierTimes {
+  tasks: Map<string, { mean: number; deviation: number }>
+  toldAtMs: number
+}
+
 /** Weight of the newest job; about the last twenty count. */
 const newest = 0.1
 const toldEveryMs = 1000
@@ -14,11 +19,11 @@ const toldEveryMs = 1000
  * times are estimated: Jacobson, "Congestion Avoidance and Control", 1988). Tells it once a second while jobs end.
  */
 export function makeServiceTimes(profiles: TaskProfiles): ServiceTimes {
-  const tiers = new Map<string, { tasks: Map<string, { mean: number; deviation: number }>; toldAtMs: number }>()
+  const tiers = new Map<string, TierTimes>()
 
   return {
     observe(tier, task, ms) {
-      const known = tiers.get(tier) ?? { tasks: new Map(), toldAtMs: -Infinity }
+      const known: TierTimes = tiers.get(tier) ?? { tasks: new Map(), toldAtMs: -Infinity }
       tiers.set(tier, known)
       const { mean, deviation } = known.tasks.get(task) ?? { mean: ms, deviation: 0 }
       const distance = ms - mean

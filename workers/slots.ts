@@ -2,6 +2,8 @@
 export interface Slots {
   /** Resolves with the function that gives the slot back, in the order of asking; null when none came free in time, or the signal was aborted. */
   take(options: { waitMs: number; signal: AbortSignal }): Promise<(() => void) | null>
+  /** All slots that are free now, each as the function that gives it back. */
+  takeFree(): (() => void)[]
 }
 
 export function makeSlots(count: number): Slots {
@@ -20,6 +22,11 @@ export function makeSlots(count: number): Slots {
   }
 
   return {
+    takeFree() {
+      const taken = Array.from({ length: free }, makeRelease)
+      free = 0
+      return taken
+    },
     take({ waitMs, signal }) {
       if (signal.aborted) return Promise.resolve(null)
       if (free > 0) {

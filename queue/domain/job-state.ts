@@ -30,12 +30,12 @@ interface Transition {
   from: readonly JobState[]
   to: readonly JobState[]
   /** The only one who may write it. */
-  writer: 'gateway' | 'dispatcher' | 'delivery holder' | 'holder' | 'reaper' | 'sweeper'
+  writer: 'gateway' | 'dispatcher' | 'delivery holder' | 'holder' | 'reaper' | 'sweeper' | 'node'
   /** What must hold in the row at that moment, besides `from`. */
   guard: string
 }
 
-/** T9 sets the flag `cancel_requested_at` of a running job and changes no state; T11 and T13 arrive with workflows and degraded mode. */
+/** T9 sets the flag `cancel_requested_at` of a running job and changes no state; T11 arrives with workflows. */
 export const transitions = {
   T1: {
     from: [],
@@ -91,6 +91,12 @@ export const transitions = {
     to: ['pending'],
     writer: 'delivery holder',
     guard: 'dispatch_seq is mine; costs nothing',
+  },
+  T13: {
+    from: ['pending', 'queued'],
+    to: ['running'],
+    writer: 'node',
+    guard: "Redis is away; ready, and T3's guard; both events",
   },
 } as const satisfies Record<string, Transition>
 

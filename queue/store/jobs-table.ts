@@ -16,6 +16,7 @@ import { type Finish, finishJobs } from './jobs/finish.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
 import { countTiers, findEnded, findJob, type JobFilter, listEvents, listJobs } from './jobs/read.ts'
 import { reapDeadNodes } from './jobs/reap.ts'
+import { takeJobs } from './jobs/take.ts'
 import type { Postgres } from './postgres.ts'
 
 export type JobsTable = ReturnType<typeof openJobsTable>
@@ -37,6 +38,7 @@ export function openJobsTable(postgres: Postgres) {
     redispatch: (jobs: Parameters<typeof redispatch>[1]) => redispatch(postgres, jobs),
     touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
     claim: (bootId: string, ids: readonly string[]) => claimJobs(postgres, bootId, ids),
+    take: (input: Parameters<typeof takeJobs>[1]) => takeJobs(postgres, input),
     finish: (bootId: string, finishes: readonly Finish[]) => finishJobs(postgres, bootId, finishes),
     reapDeadNodes: (options: Parameters<typeof reapDeadNodes>[1]) => reapDeadNodes(postgres, options),
     cancelUnstarted: (id: string, tenant: string | null) => cancelUnstarted(postgres, id, tenant),

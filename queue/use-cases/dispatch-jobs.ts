@@ -41,6 +41,7 @@ export function makeDispatchRound(
 
   return async () => {
     const { readied, nextDueMs } = await deps.jobs.readyDue(roundSize)
+    if (!deps.deliveries.isConnected()) return nextDueMs ?? undefined // nodes take what is ready themselves (T13)
     const { nodes } = await fleet()
     const waits = await Promise.all(
       deps.tiers.map(({ name }) => {

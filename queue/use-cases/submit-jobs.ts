@@ -101,13 +101,12 @@ function announce(
   jobs: readonly NewJob[],
   answers: readonly Accepted[],
 ): void {
-  let isDispatcherNeeded = false
   jobs.forEach(({ spec }, i) => {
-    const answer = answers[i]
-    if (answer?.kind !== 'accepted') return
-    deps.metrics.jobsAccepted.inc({ tier: spec.tier, task: spec.task })
-    isDispatcherNeeded ||= answer.state === 'pending'
+    if (answers[i]?.kind === 'accepted') deps.metrics.jobsAccepted.inc({ tier: spec.tier, task: spec.task })
   })
+  const isDispatcherNeeded = answers.some(
+    (answer) => answer.kind === 'accepted' && answer.state === 'pending',
+  )
   if (isDispatcherNeeded) deps.signals.tellSubmitted()
 }
 

@@ -3,9 +3,9 @@ import type { RetryPolicy } from '../../domain/retry-policy.ts'
 import type { Postgres } from '../postgres.ts'
 
 /** What this version's workers can read. */
-const formatVersion = 1
+export const formatVersion = 1
 
-interface ClaimedRow {
+export interface ClaimedRow {
   id: string
   tenant: string
   task: string
@@ -24,6 +24,9 @@ interface ClaimedRow {
   fence: number
   waited_ms: number
 }
+
+export const claimedColumns = `id, tenant, task, tier, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, attempt, failures, hand_backs, fence,
+  greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms`
 
 /**
  * T3: a node claims jobs that a delivery named. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
@@ -52,25 +55,25 @@ export async function claimJobs(
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
-     SELECT id, tenant, task, tier, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, attempt, failures, hand_backs, fence,
-            greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms
-     FROM claimed`,
+     SELECT ${claimedColumns} FROM claimed`,
     [bootId, ids, formatVersion],
     'claim-jobs',
   )
-  return rows.map((row) => ({
-    id: row.id,
-    tenant: row.tenant,
-    task: row.task,
-    tier: row.tier,
-    payload: row.payload,
-    resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
-    timeoutMs: row.timeout_ms,
-    retry: { maxAttempts: row.max_attempts, backoffMs: row.backoff_ms, strategy: row.backoff_strategy },
-    attempt: row.attempt,
-    failures: row.failures,
-    handBacks: row.hand_backs,
-    fence: row.fence,
-    waitedMs: row.waited_ms,
-  }))
+  return rows.map(toClaimedJob)
 }
+
+export const toClaimedJob = (row: ClaimedRow): ClaimedJob => ({
+  id: row.id,
+  tenant: row.tenant,
+  task: row.task,
+  tier: row.tier,
+  payload: row.payload,
+  resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
+  timeoutMs: row.timeout_ms,
+  retry: { maxAttempts: row.max_attempts, backoffMs: row.backoff_ms, strategy: row.backoff_strategy },
+  attempt: row.attempt,
+  failures: row.failures,
+  handBacks: row.hand_backs,
+  fence: row.fence,
+  waitedMs: row.waited_ms,
+})

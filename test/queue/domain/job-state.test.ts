@@ -19,8 +19,8 @@ test('no move leaves a terminal state, and a terminal state can be reached from 
   }
 })
 
-test('a job runs only after it was queued, and succeeds only after it ran', () => {
-  expect(jobStates.filter((from) => canMove(from, 'running'))).toEqual(['queued'])
+test('a job runs only from the backlog or its window, and succeeds only after it ran', () => {
+  expect(jobStates.filter((from) => canMove(from, 'running'))).toEqual(['pending', 'queued'])
   expect(jobStates.filter((from) => canMove(from, 'succeeded'))).toEqual(['running'])
 })
 

@@ -1,0 +1,44 @@
+import type { ClaimedJob } from '../../domain/job.ts'
+import type { Postgres } from '../postgres.ts'
+import { claimedColumns, type ClaimedRow, formatVersion, toClaimedJob } from './claim.ts'
+
+/**
+ * T13: while Redis is away, a node takes jobs of its tiers straight from Postgres: those that were dispatched first, then those that are ready; each by
+ * priority, then age. Under the guards of T2 and T3, in one statement, with the events of both. Nodes that take at once get different rows.
+ */
+export async function takeJobs(
+  postgres: Postgres,
+  input: { bootId: string; tiers: readonly string[]; tasks: readonly string[]; limit: number },
+): Promise<ClaimedJob[]> {
+  const rows = await postgres.query<ClaimedRow>(
+    `WITH node AS (
+       SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state = 'ready' FOR KEY SHARE
+     ), queued AS MATERIALIZED (
+       SELECT id, state FROM jobs
+       WHERE tier = ANY($2::text[]) AND state = 'queued' AND task = ANY($3::text[]) AND format_version <= $5
+         AND (expires_at IS NULL OR expires_at > now()) AND EXISTS (SELECT FROM node)
+       ORDER BY priority DESC, id LIMIT $4 FOR UPDATE SKIP LOCKED
+     ), pending AS MATERIALIZED (
+       SELECT id, state FROM jobs
+       WHERE tier = ANY($2::text[]) AND state = 'pending' AND ready AND task = ANY($3::text[]) AND format_version <= $5
+         AND (expires_at IS NULL OR expires_at > now()) AND EXISTS (SELECT FROM node)
+       ORDER BY priority DESC, id LIMIT $4 - (SELECT count(*) FROM queued) FOR UPDATE SKIP LOCKED
+     ), chosen AS (
+       SELECT id, 1 AS events FROM queued UNION ALL SELECT id, 2 FROM pending
+     ), claimed AS (
+       UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
+         attempt = jobs.attempt + 1, started_at = now(), progress = NULL,
+         dispatch_seq = jobs.dispatch_seq + chosen.events - 1, event_seq = jobs.event_seq + chosen.events
+       FROM chosen, node, platform WHERE jobs.id = chosen.id
+       RETURNING jobs.*, chosen.events
+     ), event_rows AS (
+       INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence)
+       SELECT id, event_seq - 1, 'queued', NULL, NULL, NULL FROM claimed WHERE events = 2
+       UNION ALL SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
+     )
+     SELECT ${claimedColumns} FROM claimed`,
+    [input.bootId, input.tiers, input.tasks, input.limit, formatVersion],
+    'take-jobs',
+  )
+  return rows.map(toClaimedJob)
+}

@@ -1,0 +1,88 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { every } from '../core/every.ts'
+import type { Component } from '../core/lifecycle.ts'
+import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import type { NodeLease } from './node-lease.ts'
+import type { Run, Runs } from './runs.ts'
+import type { Slots } from './slots.ts'
+
+/** How often Redis is looked after, and how long it must be away before jobs are taken without it: a blip is left to the reconnect. */
+const lookEveryMs = 500
+const patienceMs = 1000
+const answerMs = 300
+/** While there is little to take. */
+const pauseMs = 250
+
+export interface DirectIntakeOptions {
+  tiers: readonly string[]
+  tasks: readonly string[]
+  slots: Slots
+  lease: NodeLease
+  runs: Runs
+  /** Runs a job that was taken, and gives its slot back. Never rejects. */
+  carry: (run: Run, release: () => void) => Promise<void>
+}
+
+/**
+ * Degraded mode: while Redis is away the node takes jobs straight from Postgres (T13), as many as it has slots, and stops when Redis is back. Jobs that
+ * were taken so and are delivered afterwards are refused at the claim.
+ */
+export function makeDirectIntake(
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'log'>,
+  options: DirectIntakeOptions,
+): Component {
+  const { tiers, tasks, slots, lease, runs, carry } = options
+  const stopping = new AbortController()
+  let awaySinceMs: number | undefined
+  let isTaking = false
+
+  async function tick(): Promise<number | undefined> {
+    if (await answers()) {
+      if (isTaking) deps.log.info('Redis is back, jobs come by delivery again')
+      isTaking = false
+      awaySinceMs = undefined
+      return undefined
+    }
+    awaySinceMs ??= performance.now()
+    if (performance.now() - awaySinceMs < patienceMs) return 100
+    if (!isTaking) deps.log.warn('Redis is away, jobs are taken straight from Postgres')
+    isTaking = true
+    return (await take()) ? 0 : pauseMs
+  }
+
+  /** A Redis that lets wait is as good as none. */
+  async function answers(): Promise<boolean> {
+    return Promise.race([deps.deliveries.ping(), delay(answerMs, false, { ref: false })])
+  }
+
+  /** @returns true when there may be more */
+  async function take(): Promise<boolean> {
+    const boot = await lease.liveBoot({ waitMs: 0, signal: stopping.signal })
+    if (!boot) return false
+    const releases = slots.takeFree()
+    const takeEnded = runs.beginTake()
+    try {
+      if (releases.length === 0) return false
+      const jobs = await deps.jobs.take({ bootId: boot.id, tiers, tasks, limit: releases.length })
+      // A boot that is dead, or may be any moment, starts nothing; should it live after all, its renewal hands the rows back.
+      if (!lease.isLive(boot)) return false
+      const hasTakenAll = jobs.length === releases.length
+      for (const job of jobs) void carry(runs.begin(job, boot), releases.shift() ?? (() => undefined))
+      return hasTakenAll
+    } finally {
+      takeEnded()
+      for (const release of releases) release()
+    }
+  }
+
+  const loop = every(lookEveryMs, tick, { name: 'direct intake', log: deps.log })
+  return {
+    name: loop.name,
+    start: () => loop.start(),
+    async stop() {
+      stopping.abort()
+      await loop.stop()
+    },
+  }
+}
