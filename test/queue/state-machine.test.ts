@@ -9,6 +9,7 @@ import { expireJobs } from '../../queue/use-cases/expire-jobs.ts'
 import { finishJob, handBackJob } from '../../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
+import { releaseJobs } from '../../queue/use-cases/release-jobs.ts'
 import { reconcileDeliveries } from '../../queue/use-cases/reconcile-deliveries.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { dispatchJobs, aNode, alice, openTestQueue, submit } from '../support/test-queue.ts'
@@ -97,6 +98,36 @@ const steps: Record<string, Step> = {
     if (!claimed) return
     for (const { job: earlier } of job.stale) expect(claimed.fence).toBeGreaterThan(earlier.fence)
     Object.assign(job, { state: 'running', holder: bootId, current: claimed })
+  },
+  /** T13: a node takes jobs without deliveries. */
+  async take(world, n) {
+    const bootId = world.boots[n % 2 === 0 ? 0 : 1]
+    const taken = await world.deps.jobs.take({
+      bootId,
+      tiers: ['small'],
+      tasks: ['echo'],
+      limit: 1 + (n % 2),
+    })
+    const free = world.jobs.filter((job) => ['pending', 'queued'].includes(job.state) && !job.expires)
+    expect(taken).toHaveLength(Math.min(1 + (n % 2), free.length))
+    for (const current of taken) {
+      const job = free.find(({ id }) => id === current.id)
+      if (!job) throw new Error(`Job ${current.id} was not free.`)
+      for (const { job: earlier } of job.stale) expect(current.fence).toBeGreaterThan(earlier.fence)
+      Object.assign(job, { state: 'running', holder: bootId, current })
+    }
+  },
+  /** T12: a worker gives up a delivery that it could not start, perhaps one of the past. */
+  async release(world, n) {
+    const job = pick(world.jobs, n)
+    if (!job) return
+    const { rows } = await world.db.query<{ seq: number }>(
+      'SELECT dispatch_seq AS seq FROM jobs WHERE id = $1',
+      [job.id],
+    )
+    const seq = (rows[0]?.seq ?? 0) - (n % 2)
+    await releaseJobs(world.deps, [{ id: job.id, seq }])
+    if (n % 2 === 0 && job.state === 'queued') job.state = 'pending'
   },
   async finish(world, n) {
     const job = pick(
@@ -212,7 +243,20 @@ const steps: Record<string, Step> = {
 const aStep = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.constantFrom('dispatch', 'deliver', 'deliver', 'fail', 'handBack', 'finishStale'),
+    arbitrary: fc.constantFrom(
+      ...[
+        'dispatch',
+        'dispatch',
+        'deliver',
+        'deliver',
+        'take',
+        'release',
+        'fail',
+        'finish',
+        'handBack',
+        'finishStale',
+      ],
+    ),
   },
   { weight: 4, arbitrary: fc.constantFrom(...Object.keys(steps)) },
 )
@@ -275,6 +319,6 @@ test('whatever gateways, nodes and reapers do, in any order, each job goes by th
         }
       },
     ),
-    { numRuns: Number(process.env['STATE_MACHINE_RUNS'] ?? 30) },
+    { numRuns: Number(process.env['STATE_MACHINE_RUNS'] ?? 70) },
   )
 })
