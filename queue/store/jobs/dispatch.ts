@@ -103,15 +103,17 @@ export async function readyDueJobs(
   return { readied: rows[0]?.readied ?? 0, nextDueMs: rows[0]?.next_due_ms ?? null }
 }
 
-/** Queued jobs of a tier whose delivery is older than `olderThanMs`, the oldest first: those whose delivery may have been lost. */
+/** Queued jobs of a tier whose delivery is older than `olderThanMs` (and younger than `youngerThanMs`), the oldest first: those whose delivery may have been lost. */
 export async function findStaleDeliveries(
   postgres: Postgres,
-  input: { tier: string; olderThanMs: number; limit: number },
+  input: { tier: string; olderThanMs: number; youngerThanMs?: number; limit: number },
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority FROM jobs
-     WHERE tier = $1 AND state = 'queued' AND dispatched_at < now() - $2 * interval '1 millisecond' ORDER BY dispatched_at LIMIT $3`,
-    [input.tier, input.olderThanMs, input.limit],
+     WHERE tier = $1 AND state = 'queued' AND dispatched_at < now() - $2 * interval '1 millisecond'
+       AND dispatched_at > CASE WHEN $4::integer IS NULL THEN '-infinity' ELSE now() - $4 * interval '1 millisecond' END
+     ORDER BY dispatched_at LIMIT $3`,
+    [input.tier, input.olderThanMs, input.limit, input.youngerThanMs ?? null],
   )
 }
 

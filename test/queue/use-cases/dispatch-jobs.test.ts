@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { reconcileDeliveries } from '../../../queue/use-cases/reconcile-deliveries.ts'
+import pg from 'pg'
+import { reconcileDeliveries, redeliverUnsent } from '../../../queue/use-cases/reconcile-deliveries.ts'
 import { dispatchJobs, openTestQueue, stateOf, statesOf, submit } from '../../support/test-queue.ts'
+import { cleanUp } from '../../support/clean-up.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 test('a ready job enters the window of its tier, and its delivery holds its id and nothing of its payload', async () => {
@@ -22,7 +24,8 @@ test('the window is filled by priority, then age, and never past its size', asyn
     await submit(deps, { priority: 1 }),
     await submit(deps),
   ]
-  await Promise.all([dispatchJobs(deps), dispatchJobs(deps)])
+  await dispatchJobs(deps)
+  await dispatchJobs(deps)
   expect(await Promise.all(ids.map((id) => stateOf(deps, id)))).toEqual([
     'queued',
     'queued',
@@ -62,4 +65,26 @@ test('a job whose delivery was lost is delivered again under a new number; one t
     ]),
   )
   expect(await statesOf(deps, lost)).toEqual(['pending', 'queued'])
+})
+
+test('a job that was queued and never delivered, for its gateway died between the two, is delivered by a look at the young ones', async () => {
+  const { deps, databaseUrl } = await openTestQueue()
+  const [unsent, sent] = [await submit(deps, { priority: 9 }), await submit(deps)]
+  await dispatchJobs(deps)
+  const queue = deps.deliveries.queueOf('small')
+  await (await queue.getJobs(['prioritized'])).find(({ data }) => data.jobs[0]?.id === unsent)?.remove()
+  expect(await redeliverUnsent(deps)).toBe(0) // it may be on its way
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  cleanUp(() => client.end())
+  await client.query("UPDATE jobs SET dispatched_at = dispatched_at - interval '2 seconds'")
+  expect(await redeliverUnsent(deps)).toBe(1)
+  const delivered = (await queue.getJobs(['prioritized'])).map(({ data }) => data.jobs[0])
+  expect(delivered).toHaveLength(2)
+  expect(delivered).toEqual(
+    expect.arrayContaining([
+      { id: unsent, seq: 2 },
+      { id: sent, seq: 1 },
+    ]),
+  )
 })
