@@ -1,0 +1,145 @@
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../../ops/local/ports.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { appendEffectProgram } from './effect-log.ts'
+import { makeProductProcess, type ProductProcess, type Role } from './product-process.ts'
+import type { Profile } from './profiles.ts'
+import { type Proxy, startProxy } from './proxy.ts'
+import { startStores, type Stores } from './stores.ts'
+
+const startDeadlineMs = 60_000
+const stopDeadlineMs = 60_000
+
+/** The way of one process to one store. */
+export interface Link {
+  from: ProductProcess
+  to: 'postgres' | 'redis'
+  proxy: Proxy
+}
+
+/** The platform under test: real stores and processes, and a proxy on each link between them. */
+export interface Cluster {
+  folder: string
+  /** Where the workers' processes have their scratch folders. */
+  scratch: string
+  effectLog: string
+  stores: Stores
+  processes: ProductProcess[]
+  links: Link[]
+  gatewayUrls: string[]
+  token: string
+  ofRole(role: Role): ProductProcess[]
+  close(options: { keepFolder: boolean }): Promise<void>
+}
+
+const adminPassword = 'a long enough password'
+
+/** `env` is added to what every process is started with. */
+export async function startCluster(profile: Profile, env: Record<string, string> = {}): Promise<Cluster> {
+  // The servers that root starts run as another user, who must be able to pass.
+  const folder = mkdtempSync(join(process.getuid?.() === 0 ? '/tmp' : tmpdir(), 'noodle-faults-'))
+  chmodSync(folder, 0o711)
+  const scratch = join(folder, 'scratch')
+  mkdirSync(scratch)
+  const effectLog = join(folder, 'effects.log')
+  const stores = await startStores(folder)
+  const links: Link[] = []
+  const processes: ProductProcess[] = []
+  const gatewayUrls: string[] = []
+
+  async function add(role: Role, name: string, own: Record<string, string>): Promise<void> {
+    const [postgres, redis] = [
+      await startProxy(stores.postgres.port, Math.random),
+      await startProxy(stores.redis.port, Math.random),
+    ]
+    const main = { gateway: 'api/main.ts', worker: 'workers/main.ts', ops: 'ops/main.ts' }[role]
+    const product = makeProductProcess({
+      name,
+      role,
+      main,
+      logFile: join(folder, `${name}.log`),
+      env: {
+        DATABASE_URL: through(stores.postgres.url, postgres.port),
+        REDIS_URL: through(stores.redis.url, redis.port),
+        TMPDIR: scratch,
+        ...profile.settings,
+        ...env,
+        ...own,
+      },
+    })
+    processes.push(product)
+    links.push(
+      { from: product, to: 'postgres', proxy: postgres },
+      { from: product, to: 'redis', proxy: redis },
+    )
+  }
+
+  // One that is stopped by SIGSTOP would not hear that we are gone.
+  const killAll = (): void => {
+    for (const product of processes) product.signal('SIGKILL')
+  }
+  process.once('exit', killAll)
+
+  async function close({ keepFolder }: { keepFolder: boolean }): Promise<void> {
+    process.off('exit', killAll)
+    for (const product of processes) product.signal('SIGCONT')
+    await Promise.allSettled(processes.map((product) => product.stop('SIGTERM', stopDeadlineMs)))
+    await Promise.all(links.map((link) => link.proxy.close()))
+    await stores.close()
+    if (!keepFolder) await rm(folder, { recursive: true, force: true })
+  }
+
+  try {
+    for (const name of ['gateway-1', 'gateway-2']) {
+      const port = await freePort()
+      gatewayUrls.push(`http://127.0.0.1:${port}`)
+      await add('gateway', name, {
+        PORT: String(port),
+        AUTH_JWT_SECRET: 'a secret of the campaign, longer than 32 bytes',
+        ADMIN_PASSWORD: adminPassword,
+      })
+    }
+    for (const name of ['worker-1', 'worker-2'])
+      await add('worker', name, { TIER: 'small', TASK_COMMAND_ALLOW: appendEffectProgram })
+    await add('ops', 'ops-1', {})
+    await Promise.all(processes.map((product) => product.start()))
+    const token = await waitFor(() => logIn(gatewayUrls[0] ?? ''), {
+      timeoutMs: startDeadlineMs,
+      what: `the platform to start (logs in ${folder})`,
+    })
+    return {
+      folder,
+      scratch,
+      effectLog,
+      stores,
+      processes,
+      links,
+      gatewayUrls,
+      token,
+      ofRole: (role) => processes.filter((product) => product.role === role),
+      close,
+    }
+  } catch (error) {
+    await close({ keepFolder: true })
+    throw error
+  }
+}
+
+function through(url: string, port: number): string {
+  const result = new URL(url)
+  result.port = String(port)
+  return result.href
+}
+
+async function logIn(gatewayUrl: string): Promise<string | undefined> {
+  const response = await fetch(`${gatewayUrl}/v1/auth/token`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ username: 'admin', password: adminPassword }),
+  })
+  const answer = (await response.json()) as { accessToken?: string }
+  return answer.accessToken
+}

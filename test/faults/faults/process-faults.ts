@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Role } from '../product-process.ts'
+import { drawOutageMs, type Fault, type Scene } from './fault.ts'
+
+const roles: Role[] = ['gateway', 'worker', 'ops']
+
+/** Well above what any process allows itself. */
+const stopDeadlineMs = 45_000
+
+/** Processes killed, frozen and restarted in order. */
+export const processFaults: Fault[] = roles.flatMap((role) => [
+  { name: `${role} killed`, group: 'process', strike: (scene) => kill(scene, role) },
+  { name: `${role} frozen`, group: 'process', strike: (scene) => freeze(scene, role) },
+  { name: `${role} restarted in order`, group: 'process', strike: (scene) => restart(scene, role) },
+])
+
+async function kill({ cluster, random, tell }: Scene, role: Role): Promise<void> {
+  const victim = random.pick(cluster.ofRole(role))
+  tell(victim.name)
+  await victim.stop('SIGKILL', stopDeadlineMs)
+  await sleep(random.between(0, 500))
+  await victim.start()
+}
+
+/** SIGSTOP stops the process with all its threads, as a debugger or a full host does; what it has started goes on. */
+async function freeze(scene: Scene, role: Role): Promise<void> {
+  const { cluster, random, tell } = scene
+  const victim = random.pick(cluster.ofRole(role))
+  const ms = drawOutageMs(scene)
+  tell(`${victim.name} for ${ms} ms`)
+  victim.signal('SIGSTOP')
+  await sleep(ms)
+  victim.signal('SIGCONT')
+}
+
+async function restart({ cluster, random, tell }: Scene, role: Role): Promise<void> {
+  const victim = random.pick(cluster.ofRole(role))
+  tell(victim.name)
+  const { code } = await victim.stop('SIGTERM', stopDeadlineMs)
+  await victim.start()
+  if (code !== 0) throw new Error(`${victim.name} exited with ${String(code)} after SIGTERM.`)
+}

@@ -1,0 +1,128 @@
+import type { SourceChange } from './change-source.ts'
+
+/** The product with one of its safeguards taken out: the campaign must notice. */
+export interface Mutant {
+  name: string
+  /** What it leaves out, for the report. */
+  leavesOut: string
+  changes: SourceChange[]
+  /** The fault groups in which it can show. */
+  shownBy: readonly ('none' | 'process' | 'redis' | 'postgres' | 'network')[]
+}
+
+/** @throws on load when the text is not there (any more): a mutant that changes nothing would be no control */
+const replace = (file: string, ...edits: [find: RegExp, put: string][]): SourceChange => ({
+  file,
+  apply(source) {
+    return edits.reduce((text, [find, put]) => {
+      if (!find.test(text))
+        throw new Error(`The mutant does not fit ${file} any more: ${String(find)} is not there.`)
+      return text.replace(find, put)
+    }, source)
+  },
+})
+
+const claim = 'queue/store/jobs/claim.ts'
+const finish = 'queue/store/jobs/finish.ts'
+
+/** The nine that break the model (design.md), in the real system. */
+export const mutants: Mutant[] = [
+  {
+    name: 'early-202',
+    leavesOut: '202 only after the commit',
+    shownBy: ['process', 'postgres'],
+    changes: [
+      replace('queue/use-cases/submit-jobs.ts', [
+        /const accepted = await deps\.acceptBatch\.add\(job\)\.catch\(asOverload\)/,
+        `deps.acceptBatch.add(job).catch(() => undefined)
+  const accepted = { kind: 'accepted', id: job.id, state: 'pending', createdAt: new Date(), dueAt: new Date() }`,
+      ]),
+    ],
+  },
+  {
+    name: 'no-fence',
+    leavesOut: 'the match of fence and boot when a job is finished',
+    shownBy: ['network'],
+    changes: [
+      replace(
+        finish,
+        [/AND jobs\.fence = input\.fence AND jobs\.boot_id = \$1/, 'AND $1::uuid IS NOT NULL'],
+        [/AND jobs\.fence = locked\.fence/, ''],
+      ),
+    ],
+  },
+  {
+    name: 'finish-any-state',
+    leavesOut: 'the check of state and holder when a job is finished',
+    shownBy: ['network', 'postgres'],
+    changes: [
+      replace(
+        finish,
+        [
+          /WHERE jobs\.state = 'running' AND jobs\.fence = input\.fence AND jobs\.boot_id = \$1/,
+          'WHERE jobs.fence = input.fence AND $1::uuid IS NOT NULL',
+        ],
+        [/AND jobs\.state = 'running' AND jobs\.fence = locked\.fence/, 'AND jobs.fence = locked.fence'],
+        [
+          /(SELECT moved\.id, attempt, moved\.fence[\s\S]*?locked\.id = moved\.id)/,
+          '$1 ON CONFLICT DO NOTHING',
+        ],
+      ),
+    ],
+  },
+  {
+    name: 'claim-running',
+    leavesOut: 'claims only from queued: running rows are claimed too',
+    shownBy: ['redis', 'network'],
+    changes: [
+      replace(
+        claim,
+        [/state = 'queued'/, "state IN ('queued', 'running')"],
+        [/jobs\.state = 'queued'/, 'true'],
+      ),
+    ],
+  },
+  {
+    name: 'claim-terminal',
+    leavesOut: 'claims only from queued: ended rows are claimed too',
+    shownBy: ['redis', 'network'],
+    changes: [
+      replace(
+        claim,
+        [/state = 'queued'/, "state IN ('queued', 'succeeded', 'failed', 'cancelled')"],
+        [/jobs\.state = 'queued'/, 'true'],
+      ),
+    ],
+  },
+  {
+    name: 'no-reaper',
+    leavesOut: 'the reaper',
+    shownBy: ['process'],
+    changes: [
+      replace('queue/use-cases/reap-nodes.ts', [/const \{ leaseMs/, 'if (deps) return\n  const { leaseMs']),
+    ],
+  },
+  {
+    name: 'no-reconciler',
+    leavesOut: 'the reconciler',
+    shownBy: ['redis'],
+    changes: [
+      replace('queue/use-cases/reconcile-deliveries.ts', [
+        /let redelivered = 0/,
+        'let redelivered = 0\n  if (deps) return 0',
+      ]),
+    ],
+  },
+  {
+    name: 'renewal-unread',
+    leavesOut: 'the answer of a renewal: rows that the node holds but does not run stay',
+    shownBy: ['network', 'postgres'],
+    changes: [replace('workers/node-lease.ts', [/renewal\.held\.map\(/, 'renewal.held.slice(0, 0).map('])],
+  },
+  {
+    name: 'cancel-unseen',
+    leavesOut: 'the cancel flag when a run that failed or was stopped is finished',
+    shownBy: ['none', 'process'],
+    changes: [replace(finish, [/outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL/, 'false'])],
+  },
+]
