@@ -6,6 +6,7 @@ import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { makeDispatcher } from './roles/dispatcher.ts'
+import { makeLedgerKeeper } from './roles/ledger-keeper.ts'
 import { makePruner } from './roles/pruner.ts'
 import { makeReaper } from './roles/reaper.ts'
 import { makeReconciler } from './roles/reconciler.ts'
@@ -34,6 +35,7 @@ await runProcess({
     makeSweeper(queue.deps),
     makePruner(queue.deps),
     makeTierCounter(queue.deps),
+    makeLedgerKeeper(queue.deps),
   ],
   stopDeadlineMs: 14_000,
 })

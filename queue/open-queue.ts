@@ -9,6 +9,7 @@ import { makeEpochKeeper } from './store/epoch.ts'
 import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import { openJobsTable } from './store/jobs-table.ts'
+import { openLedgerTable } from './store/ledger-table.ts'
 import { openNodesTable } from './store/nodes-table.ts'
 import { isRowFault, openPostgres, type PostgresOptions } from './store/postgres.ts'
 import { makeRateCounts } from './store/rate-counts.ts'
@@ -89,6 +90,7 @@ export async function openQueue(
     users: openUsersTable(postgres),
     refreshTokens: openRefreshTokensTable(postgres),
     audit: openAuditTable(postgres),
+    ledger: openLedgerTable(postgres),
     deliveries,
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),

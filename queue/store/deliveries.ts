@@ -3,6 +3,7 @@ import { DelayedError, type Job as BullJob, Queue, type QueueOptions, Worker } f
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../core/logger.ts'
 import type { Delivery, DeliveryEnd } from '../domain/delivery.ts'
+import { findHeldJobs } from './held-jobs.ts'
 import type { DispatchedJob } from './jobs/dispatch.ts'
 import { redisUnavailable } from './redis.ts'
 import { bullPrefix } from './redis-keys.ts'
@@ -36,6 +37,8 @@ export interface Deliveries {
   send(tier: string, jobs: readonly DispatchedJob[]): Promise<void>
   /** Those of the delivery ids that still wait or are held by a worker. @throws REDIS_UNAVAILABLE */
   findLive(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
+  /** Ids of the jobs that those of the deliveries carry which still wait or are held by a worker. @throws REDIS_UNAVAILABLE */
+  findHeldJobs(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
   /**
    * Takes deliveries of a tier, at most `concurrency` at once. One that `handle` returns goes back and comes again, to whoever is free; any other,
    * also when `handle` throws, is forgotten: the rows own the progress.
@@ -91,6 +94,13 @@ export function makeDeliveries(
         return new Set(
           deliveryIds.filter((_, i) => !['completed', 'failed', 'unknown'].includes(states[i] ?? 'unknown')),
         )
+      } catch (error) {
+        throw redisUnavailable(error)
+      }
+    },
+    async findHeldJobs(tier, deliveryIds) {
+      try {
+        return await findHeldJobs(queueOf(tier), deliveryIds)
       } catch (error) {
         throw redisUnavailable(error)
       }

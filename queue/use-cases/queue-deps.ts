@@ -9,6 +9,7 @@ import type { Deliveries } from '../store/deliveries.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
 import type { JobsTable } from '../store/jobs-table.ts'
+import type { LedgerTable } from '../store/ledger-table.ts'
 import type { NodesTable } from '../store/nodes-table.ts'
 import type { RateCounts } from '../store/rate-counts.ts'
 import type { RedisCounter } from '../store/redis-counter.ts'
@@ -25,6 +26,7 @@ export interface QueueDeps {
   users: UsersTable
   refreshTokens: RefreshTokensTable
   audit: AuditTable
+  ledger: LedgerTable
   deliveries: Deliveries
   signals: Signals
   rateCounts: RateCounts

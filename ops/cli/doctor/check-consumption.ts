@@ -1,7 +1,4 @@
-import { readConfig } from '../../../core/config.ts'
-import { silentLogger } from '../../../core/logger.ts'
-import { makeMetrics } from '../../../core/metrics.ts'
-import { openQueue, queueOptions } from '../../../queue/open-queue.ts'
+import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
 import { listTiers, type TierStatus } from '../../../queue/use-cases/tier-status.ts'
 import { showDuration } from '../durations.ts'
 import { failure, type Finding, ok, warning } from './finding.ts'
@@ -10,22 +7,10 @@ import { failure, type Finding, ok, warning } from './finding.ts'
 const longWaitMs = 60_000
 
 /** Whether the jobs of each tier find nodes that take them. */
-export async function checkConsumption(stores: {
-  databaseUrl: string
-  redisUrl: string
-}): Promise<Finding[]> {
-  const config = {
-    ...readConfig(queueOptions.filter((name) => name !== 'DATABASE_URL' && name !== 'REDIS_URL')),
-    DATABASE_URL: stores.databaseUrl,
-    REDIS_URL: stores.redisUrl,
-  }
-  const queue = await openQueue(config, { name: 'doctor', log: silentLogger, metrics: makeMetrics() })
-  try {
-    const nodes = await queue.deps.nodes.listLive()
-    return (await listTiers(queue.deps, { nodes })).map(judgeTier)
-  } finally {
-    await queue.close()
-  }
+export async function checkConsumption(
+  deps: Pick<QueueDeps, 'jobs' | 'nodes' | 'tiers'>,
+): Promise<Finding[]> {
+  return (await listTiers(deps, { nodes: await deps.nodes.listLive() })).map(judgeTier)
 }
 
 export function judgeTier(status: TierStatus): Finding {

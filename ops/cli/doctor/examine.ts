@@ -1,8 +1,8 @@
 import { findGatewayUrl } from '../session.ts'
 import { findStores } from '../stores.ts'
-import { checkConsumption } from './check-consumption.ts'
 import { checkGateway } from './check-gateway.ts'
 import { checkConfig, checkNode, checkPort } from './check-process.ts'
+import { checkQueue } from './check-queue.ts'
 import { checkPostgres, checkRedis } from './check-stores.ts'
 import { type Finding, warning } from './finding.ts'
 
@@ -33,7 +33,7 @@ export async function examine(): Promise<Finding[]> {
     ...redis,
     isRunning && url !== undefined ? await checkGateway(url) : await checkPort(),
     ...(isReadable && databaseUrl !== undefined && redisUrl !== undefined
-      ? await checkConsumption({ databaseUrl, redisUrl })
+      ? await checkQueue({ databaseUrl, redisUrl })
       : []),
   ]
 }

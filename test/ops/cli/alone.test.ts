@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { parseDuration, showDuration } from '../../../ops/cli/durations.ts'
 import { judgePostgres, judgeRedis } from '../../../ops/cli/doctor/check-stores.ts'
 import { judgeTier } from '../../../ops/cli/doctor/check-consumption.ts'
+import { judgeLedger } from '../../../ops/cli/doctor/check-ledger.ts'
 import { checkNode } from '../../../ops/cli/doctor/check-process.ts'
 import type { Finding } from '../../../ops/cli/doctor/finding.ts'
 import { aFolder, runCli } from '../../support/cli.ts'
@@ -148,6 +149,27 @@ test('doctor judges whether a tier is served', () => {
   expect(judgeTier({ ...tier, replicas: nobody, pending: 1 }).status).toBe('failure')
   expect(judgeTier({ ...tier, queued: 5, running: 3, oldestWaitMs: 61_000 }).status).toBe('warning')
   expect(judgeTier({ ...tier, queued: 5, oldestWaitMs: 61_000 }).status).toBe('failure')
+})
+
+test('doctor judges the ledger', () => {
+  const fine = { accepted: 5, ended: 3, live: 2, missing: 0, surplus: 0, examples: [] }
+  expect(judgeLedger(fine, [])).toMatchObject({
+    status: 'ok',
+    message: expect.stringContaining('5 accepted = 3 ended + 2 live'),
+  })
+  expect(judgeLedger({ missing: 0, surplus: 0, examples: [], isPartial: true }, [])).toMatchObject({
+    status: 'ok',
+    message: expect.stringContaining('too many jobs'),
+  })
+  expect(judgeLedger(fine, ['an-id'])).toMatchObject({
+    status: 'warning',
+    message: expect.stringContaining('an-id'),
+  })
+  for (const gap of [{ missing: 1 }, { surplus: 1 }])
+    expect(judgeLedger({ ...fine, ...gap, examples: ['an-id'] }, [])).toMatchObject({
+      status: 'failure',
+      message: expect.stringContaining('an-id'),
+    })
 })
 
 test('doctor knows which Node is new enough', () => {
