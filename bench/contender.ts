@@ -9,6 +9,8 @@ export interface Contender {
   fill(count: number): Promise<void>
   /** Adds one job without HTTP and answers with its id; where there is no gateway. */
   addOne?: () => Promise<string>
+  /** Starts what moves waiting jobs about, without workers; undefined where there is nothing of the kind. */
+  startBackground?: () => Promise<Running>
   /** `onStart` hears when the handler of a job begins, in ms since the epoch. */
   startWorkers(onStart?: (id: string, atMs: number) => void): Promise<Workers>
 }

@@ -3,6 +3,7 @@
  *   --only submit,batch,drain,through,latency   some measures
  *   --who noodle,naive-durable,…        some contenders
  *   --rounds N                          default 5; contenders take turns, figures are medians
+ *   --only backlog --backlogs 10000,1000000   what waiting jobs cost; --rounds 1 will do
  *   --json FILE                         all figures of all rounds
  */
 import { writeFileSync } from 'node:fs'
@@ -13,6 +14,7 @@ import { makeNoodle } from './contenders/noodle.ts'
 import type { Contender } from './contender.ts'
 import {
   type Figures,
+  measureBacklog,
   measureBatch,
   measureDrain,
   measureLatency,
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: 'submit,batch,drain,through,latency' },
     who: { type: 'string' },
     rounds: { type: 'string' },
+    backlogs: { type: 'string', default: '10000,100000' },
     json: { type: 'string' },
   },
 })
@@ -36,6 +39,8 @@ const rounds = Number(values.rounds ?? (values.short ? 1 : 5))
 const sizes: Sizes = values.short
   ? { warmUp: 1500, submit: 6000, batch: 20_000, drain: 15_000, through: 6000, latency: 50 }
   : { warmUp: 3000, submit: 15_000, batch: 60_000, drain: 40_000, through: 15_000, latency: 200 }
+
+const backlogs = values.backlogs.split(',').map(Number)
 
 const makers: Record<string, (stores: Stores) => Contender> = {
   noodle: (stores) => makeNoodle('Noodle', stores),
@@ -53,6 +58,11 @@ const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
   drain: (contender) => measureDrain(contender, stores, sizes),
   through: (contender) => measureThrough(contender, sizes),
   latency: (contender) => measureLatency(contender, sizes),
+  backlog: async (contender) => {
+    const found: Figures = {}
+    for (const size of backlogs) Object.assign(found, await measureBacklog(contender, stores, sizes, size))
+    return found
+  },
 }
 
 const figures = new Map<string, Record<string, Figures[]>>()

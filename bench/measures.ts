@@ -119,6 +119,44 @@ export async function measureLatency(contender: Contender, sizes: Sizes): Promis
   )
 }
 
+/** What waiting jobs cost: memory and disk for each, and the speed of submissions and of the drain beside them. */
+export async function measureBacklog(
+  contender: Contender,
+  stores: Stores,
+  sizes: Sizes,
+  backlog: number,
+): Promise<Figures> {
+  await contender.reset()
+  const empty = { redis: await stores.redisBytes(), database: await stores.databaseBytes('bench') }
+  await contender.fill(backlog)
+  const background = await contender.startBackground?.()
+  await sleep(3000) // the window fills
+  const name = `at${backlog.toLocaleString('en')}`
+  const figures: Figures = {
+    [`${name}_redisMiB`]: ((await stores.redisBytes()) - empty.redis) / 1_048_576,
+    [`${name}_postgresBytesPerJob`]: ((await stores.databaseBytes('bench')) - empty.database) / backlog,
+  }
+  if (contender.startGateway) {
+    const submitted = await using(await contender.startGateway(), async ({ request }) => {
+      await load(request, { connections, count: sizes.warmUp })
+      return { [`${name}_submitPerSecond`]: (await load(request, { connections, count: sizes.submit })).rate }
+    })
+    Object.assign(figures, submitted)
+  }
+  await background?.stop()
+  const drained = await using(await contender.startWorkers(), async (workers) => {
+    const [from, to] = [sizes.drain / 10, Math.min(sizes.drain, backlog) * 0.9]
+    await untilFinished(workers, from)
+    const [fromCount, fromMs] = [await workers.finished(), performance.now()]
+    await untilFinished(workers, to)
+    return {
+      [`${name}_drainPerSecond`]:
+        (((await workers.finished()) - fromCount) / (performance.now() - fromMs)) * 1000,
+    }
+  })
+  return { ...figures, ...drained }
+}
+
 async function using<T extends Running>(
   running: T,
   work: (running: T) => Promise<Figures>,

@@ -55,6 +55,10 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
       await pool.query('VACUUM ANALYZE jobs')
       await pool.end()
     },
+    async startBackground() {
+      const ops = await startChild(main('ops'), env())
+      return { pids: { ops: pidOf(ops.child) }, stop: ops.stop }
+    },
     async startWorkers(onStart) {
       const port = await freePort()
       const ops = await startChild(main('ops'), env())
