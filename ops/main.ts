@@ -11,6 +11,7 @@ import { makePruner } from './roles/pruner.ts'
 import { makeReaper } from './roles/reaper.ts'
 import { makeReconciler } from './roles/reconciler.ts'
 import { makeRedisWatcher } from './roles/redis-watcher.ts'
+import { makeStoreChecker } from './roles/store-checker.ts'
 import { makeSweeper } from './roles/sweeper.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
@@ -31,6 +32,7 @@ await runProcess({
     makeDispatcher(queue.deps),
     makeReconciler(queue.deps),
     makeRedisWatcher(queue.deps),
+    makeStoreChecker(queue.deps),
     makeReaper(queue.deps),
     makeSweeper(queue.deps),
     makePruner(queue.deps),

@@ -5,12 +5,14 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { openAuditTable } from './store/audit-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
+import { diagnosePostgres, diagnoseRedis } from './store/diagnose.ts'
 import { makeEpochKeeper } from './store/epoch.ts'
 import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import { openJobsTable } from './store/jobs-table.ts'
 import { openLedgerTable } from './store/ledger-table.ts'
 import { openNodesTable } from './store/nodes-table.ts'
+import { openPlatformTable } from './store/platform-table.ts'
 import { isRowFault, openPostgres, type PostgresOptions } from './store/postgres.ts'
 import { makeRateCounts } from './store/rate-counts.ts'
 import { makeRedisCounter } from './store/redis-counter.ts'
@@ -87,6 +89,7 @@ export async function openQueue(
   const deps: QueueDeps = {
     jobs,
     nodes: openNodesTable(leases),
+    platform: openPlatformTable(postgres),
     users: openUsersTable(postgres),
     refreshTokens: openRefreshTokensTable(postgres),
     audit: openAuditTable(postgres),
@@ -95,6 +98,10 @@ export async function openQueue(
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),
     redisCounter: makeRedisCounter(commands),
+    diagnosis: {
+      postgres: () => diagnosePostgres(config.DATABASE_URL),
+      redis: () => diagnoseRedis(config.REDIS_URL),
+    },
     redisWatch: openRedisWatchTable(postgres),
     taskProfiles: makeTaskProfiles(commands, log),
     acceptBatch: makeBatch<NewJob, Accepted>({

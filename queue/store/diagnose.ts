@@ -3,7 +3,8 @@ import { Redis } from 'ioredis'
 import { missingMigrations } from './migrate.ts'
 
 /*
- * What `noodle doctor` asks of the stores. It opens connections of its own, which try once: a doctor reports, and does not wait.
+ * What `noodle doctor` and the store checks of ops ask of the stores. They open connections of their own, which try once: a doctor reports, and does
+ * not wait.
  */
 
 const connectTimeoutMs = 5000
@@ -16,8 +17,13 @@ export interface PostgresDiagnosis {
   /** Names of this version's migrations that are not applied. */
   missingMigrations: string[]
   connections: { used: number; most: number }
-  /** Off means that an acknowledged job may be lost by a power cut. */
-  isSynchronous: boolean
+  /** When one of the two is off, an acknowledged job may be lost by a power cut. */
+  isFsyncOn: boolean
+  isCommitSynchronous: boolean
+  /** True while it is in recovery: nothing can be written. */
+  isStandby: boolean
+  /** Null before the first migration. */
+  epoch: number | null
 }
 
 /** @throws Error of the driver, when it can't be reached */
@@ -38,21 +44,32 @@ export async function diagnosePostgres(databaseUrl: string): Promise<PostgresDia
       version: number
       used: number
       most: number
-      is_synchronous: boolean
+      is_fsync_on: boolean
+      is_commit_synchronous: boolean
+      is_standby: boolean
     }>(
       `SELECT current_setting('server_version_num')::int AS version,
               (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
               current_setting('max_connections')::int AS most,
-              current_setting('fsync')::bool AND current_setting('synchronous_commit') <> 'off' AS is_synchronous`,
+              current_setting('fsync')::bool AS is_fsync_on,
+              current_setting('synchronous_commit') <> 'off' AS is_commit_synchronous,
+              pg_is_in_recovery() AS is_standby`,
     )
     const [row] = rows
     if (!row) throw new Error('Postgres gave no answer.')
+    const missing = await missingMigrations(client)
+    const platform = missing.includes('001-platform')
+      ? undefined
+      : await client.query<{ epoch: number }>('SELECT epoch FROM platform')
     return {
       version: row.version,
       clockSkewMs: (times[0]?.now.getTime() ?? ourTime) - ourTime,
-      missingMigrations: await missingMigrations(client),
+      missingMigrations: missing,
       connections: { used: row.used, most: row.most },
-      isSynchronous: row.is_synchronous,
+      isFsyncOn: row.is_fsync_on,
+      isCommitSynchronous: row.is_commit_synchronous,
+      isStandby: row.is_standby,
+      epoch: platform?.rows[0]?.epoch ?? null,
     }
   } finally {
     await client.end()
@@ -65,6 +82,8 @@ export interface RedisDiagnosis {
   /** Such as noeviction; undefined where Redis does not tell. */
   evictionPolicy: string | undefined
   isAppending: boolean
+  /** False for a replica, which takes no writes. */
+  isMaster: boolean
   /** False when the last write of the append-only file or of the snapshot failed. */
   isPersisting: boolean
   /** Its clock minus ours, in ms. */
@@ -93,6 +112,7 @@ export async function diagnoseRedis(redisUrl: string): Promise<RedisDiagnosis> {
       version: info.get('redis_version') ?? '0',
       evictionPolicy: info.get('maxmemory_policy'),
       isAppending: info.get('aof_enabled') === '1',
+      isMaster: info.get('role') === 'master',
       isPersisting:
         info.get('aof_last_write_status') !== 'err' && info.get('rdb_last_bgsave_status') !== 'err',
       clockSkewMs: (seconds ?? 0) * 1000 + (micros ?? 0) / 1000 - ourTime,

@@ -8,9 +8,11 @@ import type { AuditTable } from '../store/audit-table.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
+import type { PostgresDiagnosis, RedisDiagnosis } from '../store/diagnose.ts'
 import type { JobsTable } from '../store/jobs-table.ts'
 import type { LedgerTable } from '../store/ledger-table.ts'
 import type { NodesTable } from '../store/nodes-table.ts'
+import type { PlatformTable } from '../store/platform-table.ts'
 import type { RateCounts } from '../store/rate-counts.ts'
 import type { RedisCounter } from '../store/redis-counter.ts'
 import type { RedisWatchTable } from '../store/redis-watch-table.ts'
@@ -23,6 +25,7 @@ import type { UsersTable } from '../store/users-table.ts'
 export interface QueueDeps {
   jobs: JobsTable
   nodes: NodesTable
+  platform: PlatformTable
   users: UsersTable
   refreshTokens: RefreshTokensTable
   audit: AuditTable
@@ -32,6 +35,8 @@ export interface QueueDeps {
   rateCounts: RateCounts
   redisCounter: RedisCounter
   redisWatch: RedisWatchTable
+  /** Looks at the stores over connections of its own. Rejects when they can't be reached. */
+  diagnosis: { postgres: () => Promise<PostgresDiagnosis>; redis: () => Promise<RedisDiagnosis> }
   taskProfiles: TaskProfiles
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>

@@ -15,6 +15,9 @@ export interface Readiness {
   details: string[]
 }
 
+/** Ops looks at the stores twice a minute; what it found longer ago is out of date. */
+const storeTroublesMaxAgeMs = 90_000
+
 /** How old an answer may be: anybody may ask, and the stores must not feel it. */
 const maxAgeMs = 500
 
@@ -32,6 +35,9 @@ export function makeReadiness(deps: GatewayDeps, version: string): () => Promise
 async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
   const [isPostgresUp, isRedisUp] = await Promise.all([deps.pingPostgres(), deps.queue.deliveries.ping()])
   const nodes = isPostgresUp ? (await deps.fleet().catch(() => ({ nodes: [] }))).nodes : []
+  const troubles = isPostgresUp
+    ? await deps.queue.platform.findStoreTroubles(storeTroublesMaxAgeMs).catch(() => [])
+    : []
   const tiers = Object.fromEntries(
     deps.queue.tiers.map(({ name }) => [name, nodes.filter((node) => node.tiers.includes(name)).length]),
   )
@@ -42,6 +48,7 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
   ]
   const degraded = [
     ...(isRedisUp ? [] : ['Redis is away.']),
+    ...troubles,
     ...(isPostgresUp
       ? Object.keys(tiers)
           .filter((tier) => tiers[tier] === 0)

@@ -55,13 +55,22 @@ export function judgePostgres(found: PostgresDiagnosis): Finding[] {
           `Not applied yet: ${missing.join(', ')}.`,
           'Run noodle migrate, or start any process.',
         ),
-    found.isSynchronous
+    found.isFsyncOn && found.isCommitSynchronous
       ? ok('postgres durability', 'A commit is on disk before it is acknowledged.')
       : failure(
           'postgres durability',
           'fsync or synchronous_commit is off: a power cut loses acknowledged jobs.',
           'Set fsync = on and synchronous_commit = on.',
         ),
+    ...(found.isStandby
+      ? [
+          failure(
+            'postgres role',
+            'It is a standby, which takes no writes.',
+            'Promote it, or mend DATABASE_URL.',
+          ),
+        ]
+      : []),
     connections.used <= connections.most * connectionsWarningShare
       ? ok('postgres connections', `${usage}.`)
       : warning('postgres connections', `${usage}.`, 'Raise max_connections, or lower DATABASE_POOL_SIZE.'),
@@ -75,6 +84,9 @@ export function judgeRedis(found: RedisDiagnosis): Finding[] {
     Number(version.split('.', 1)[0]) >= oldestRedis
       ? ok('redis', `Redis ${version}.`)
       : failure('redis', `Redis ${version} is too old.`, `Use ${String(oldestRedis)}.0 or newer.`),
+    ...(found.isMaster
+      ? []
+      : [failure('redis role', 'It is a replica, which takes no writes.', 'Promote it, or mend REDIS_URL.')]),
     evictionPolicy === 'noeviction'
       ? ok('redis eviction', 'It never evicts.')
       : failure(

@@ -85,7 +85,10 @@ test('doctor judges Postgres', () => {
     clockSkewMs: 20,
     missingMigrations: [],
     connections: { used: 10, most: 100 },
-    isSynchronous: true,
+    isFsyncOn: true,
+    isCommitSynchronous: true,
+    isStandby: false,
+    epoch: 0,
   }
   expect(new Set(judgePostgres(fine).map(({ status }) => status))).toEqual(new Set(['ok']))
   const bad = {
@@ -93,12 +96,16 @@ test('doctor judges Postgres', () => {
     clockSkewMs: -45_000,
     missingMigrations: ['005-x'],
     connections: { used: 95, most: 100 },
-    isSynchronous: false,
+    isFsyncOn: true,
+    isCommitSynchronous: false,
+    isStandby: true,
+    epoch: 0,
   }
   expect(statuses(judgePostgres(bad))).toEqual({
     postgres: 'failure',
     'postgres schema': 'warning',
     'postgres durability': 'failure',
+    'postgres role': 'failure',
     'postgres connections': 'warning',
     'postgres clock': 'failure',
   })
@@ -109,6 +116,7 @@ test('doctor judges Redis', () => {
     version: '7.0.15',
     evictionPolicy: 'noeviction',
     isAppending: true,
+    isMaster: true,
     isPersisting: true,
     clockSkewMs: 0,
   }
@@ -117,11 +125,13 @@ test('doctor judges Redis', () => {
     version: '6.2.1',
     evictionPolicy: 'allkeys-lru',
     isAppending: false,
+    isMaster: false,
     isPersisting: true,
     clockSkewMs: 2000,
   }
   expect(statuses(judgeRedis(bad))).toEqual({
     redis: 'failure',
+    'redis role': 'failure',
     'redis eviction': 'failure',
     'redis persistence': 'warning',
     'redis clock': 'warning',
