@@ -209,3 +209,14 @@ test('the timeline streams live until the end, and goes on after Last-Event-ID',
   expect(states(await (await follow({ 'Last-Event-ID': '2' })).text())).toEqual(['running', 'succeeded'])
   expect(states(await (await follow({ 'Last-Event-ID': '4' })).text())).toEqual([])
 })
+
+test('a job may wait for a year', async () => {
+  const { call, tokenOf } = await openTestGateway()
+  const delayMs = 365 * 86_400_000
+  const { status, body } = await call('POST', '/v1/jobs', {
+    token: await tokenOf('user'),
+    body: { task: 'echo', delayMs },
+  })
+  expect(status).toBe(202)
+  expect(Date.parse(body.timestamps.dueAt) - Date.parse(body.createdAt)).toBe(delayMs)
+})

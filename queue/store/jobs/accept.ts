@@ -18,11 +18,11 @@ export type Accepted =
 
 const statement = `
   WITH input AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::real[], $9::integer[], $10::smallint[],
-                         $11::timestamptz[], $12::integer[], $13::integer[], $14::timestamptz[], $15::smallint[], $16::integer[], $17::text[], $18::text[], $19::uuid[],
-                         $20::text[], $21::bytea[])
-      AS t(id, tenant, user_id, task, tier, priority, payload, cpu, memory_mb, gpu, run_at, delay_ms, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
-           labels, replay_of, idempotency_key, body_hash)
+    -- One JSON document: the driver writes it several times faster than arrays. Its null in a column is SQL's, also where a payload is null.
+    SELECT * FROM json_to_recordset($1::json) AS t(
+      id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu smallint, run_at timestamptz,
+      delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, labels jsonb, replay_of uuid,
+      idempotency_key text, body_hash bytea)
   ), keyed AS (
     -- In key order, so that two batches with the same keys can't wait for each other.
     INSERT INTO idempotency_keys AS known (user_id, key, body_hash, job_id)
@@ -34,7 +34,7 @@ const statement = `
   ), open_tiers AS (
     -- Where nothing that is ready waits, so that nobody is overtaken; what there is room for.
     SELECT tier, most - (SELECT count(*) FROM (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'queued' LIMIT most) AS window_jobs) AS room
-    FROM unnest($22::text[], $23::integer[]) AS open(tier, most)
+    FROM unnest($2::text[], $3::integer[]) AS open(tier, most)
     WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'pending' AND ready)
   ), new AS (
     SELECT input.*, due_at, due_at <= now() AS is_due,
@@ -44,8 +44,8 @@ const statement = `
   ), inserted AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
                       labels, replay_of, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
-    SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, payload::json, cpu, memory_mb, gpu, timeout_ms, expires_at,
-           max_attempts, backoff_ms, backoff_strategy, labels::jsonb, replay_of, due_at, is_due,
+    SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
+           max_attempts, backoff_ms, backoff_strategy, labels, replay_of, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, due_at
@@ -65,34 +65,9 @@ export async function acceptJobs(
   jobs: readonly NewJob[],
   openTiers: ReadonlyMap<string, number> = new Map(),
 ): Promise<Accepted[]> {
-  const column = <T>(pick: (job: NewJob) => T): T[] => jobs.map(pick)
   const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(
     statement,
-    [
-      column((job) => job.id),
-      column((job) => job.tenant),
-      column((job) => job.userId),
-      column((job) => job.spec.task),
-      column((job) => job.spec.tier),
-      column((job) => job.spec.priority),
-      column((job) => JSON.stringify(job.spec.payload)),
-      column((job) => job.spec.resources.cpu),
-      column((job) => job.spec.resources.memoryMb),
-      column((job) => job.spec.resources.gpu),
-      column((job) => job.spec.runAt),
-      column((job) => job.spec.delayMs),
-      column((job) => job.spec.timeoutMs),
-      column((job) => job.spec.expiresAt),
-      column((job) => job.spec.retry.maxAttempts),
-      column((job) => job.spec.retry.backoffMs),
-      column((job) => job.spec.retry.strategy),
-      column((job) => JSON.stringify(job.spec.labels)),
-      column((job) => job.spec.replayOf),
-      column((job) => job.idempotency?.key ?? null),
-      column((job) => job.idempotency?.bodyHash ?? null),
-      [...openTiers.keys()],
-      [...openTiers.values()],
-    ],
+    [JSON.stringify(jobs.map(toInput)), [...openTiers.keys()], [...openTiers.values()]],
     'accept-jobs',
   )
   const accepted = new Map(rows.map((row) => [row.id, row]))
@@ -116,6 +91,30 @@ export async function acceptJobs(
     }
   })
 }
+
+const toInput = ({ id, tenant, userId, spec, idempotency }: NewJob): object => ({
+  id,
+  tenant,
+  user_id: userId,
+  task: spec.task,
+  tier: spec.tier,
+  priority: spec.priority,
+  payload: spec.payload,
+  cpu: spec.resources.cpu,
+  memory_mb: spec.resources.memoryMb,
+  gpu: spec.resources.gpu,
+  run_at: spec.runAt,
+  delay_ms: spec.delayMs,
+  timeout_ms: spec.timeoutMs,
+  expires_at: spec.expiresAt,
+  max_attempts: spec.retry.maxAttempts,
+  backoff_ms: spec.retry.backoffMs,
+  backoff_strategy: spec.retry.strategy,
+  labels: spec.labels,
+  replay_of: spec.replayOf,
+  idempotency_key: idempotency?.key ?? null,
+  body_hash: idempotency ? `\\x${idempotency.bodyHash.toString('hex')}` : null,
+})
 
 /** T1 for all or none. @throws what `refuse` throws about an answer; nothing is stored then */
 export async function acceptAllOrNone(
