@@ -10,21 +10,23 @@ export interface ReapReport {
 
 /**
  * T7: gives up nodes whose lease ran out and takes back what they held, both in one transaction. Any process may do it; nodes that another reaper
- * holds are passed over. After Postgres was away, or nobody reaped for a while, it holds back for a lease and the grace.
+ * holds are passed over. After a gap it holds back for a lease and the grace: Postgres was started, is another than before (store/epoch.ts), or could not
+ * be reached, as the last tick that it remembers or the reaper's own clock (`sinceLastMs`) tells. A gap is what a node may not outlive that renewed a
+ * third of its lease before it and tries again a third after it.
  */
 export async function reapDeadNodes(
   postgres: Postgres,
-  options: { leaseMs: number; graceMs: number; crashLimit: number },
+  options: { leaseMs: number; graceMs: number; crashLimit: number; sinceLastMs: number },
 ): Promise<ReapReport> {
   return postgres.transaction(async (query) => {
     const held = await query<{ is_held: boolean }>(
       `UPDATE platform SET
          reaper_held_until = CASE
-           WHEN reaper_seen_at IS NULL OR reaper_seen_at < now() - $1 * interval '1 millisecond' OR reaper_seen_at < pg_postmaster_start_time()
+           WHEN reaper_seen_at IS NULL OR reaper_seen_at < now() - $2 * interval '1 millisecond' OR $3::float8 > $2::float8 OR reaper_seen_at < pg_postmaster_start_time()
            THEN now() + $1 * interval '1 millisecond' ELSE reaper_held_until END,
          reaper_seen_at = now()
        RETURNING reaper_held_until > now() AS is_held`,
-      [options.leaseMs + options.graceMs],
+      [options.leaseMs + options.graceMs, options.leaseMs / 3 + options.graceMs, options.sinceLastMs],
     )
     if (held[0]?.is_held) return { nodes: [], jobs: [], isHeld: true }
 

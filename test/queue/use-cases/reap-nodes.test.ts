@@ -1,11 +1,20 @@
 import { expect, test } from '@jest/globals'
 import pg from 'pg'
+import { readConfig } from '../../../core/config.ts'
+import { silentLogger } from '../../../core/logger.ts'
+import { makeMetrics } from '../../../core/metrics.ts'
+import { openQueue, queueOptions } from '../../../queue/open-queue.ts'
+import { migrate } from '../../../queue/store/migrate.ts'
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
 import { cancelJob } from '../../../queue/use-cases/cancel-job.ts'
 import { finishJob } from '../../../queue/use-cases/finish-job.ts'
 import { reapNodes } from '../../../queue/use-cases/reap-nodes.ts'
 import { cleanUp } from '../../support/clean-up.ts'
+import { ownPostgres } from '../../support/own-servers.ts'
+import { connected } from '../../support/template-database.ts'
 import { aNode, aRunningJob, alice, openTestQueue, stateOf } from '../../support/test-queue.ts'
+import { testRedis } from '../../support/test-redis.ts'
+import { waitFor } from '../../support/wait-for.ts'
 
 /** A reaper that has been at work for long, so that it holds nothing back. */
 async function openReaper(settings: Partial<QueueDeps['settings']> = {}) {
@@ -70,16 +79,62 @@ test('a job whose boot has no node row at all is taken back too', async () => {
   expect(await stateOf(deps, job.id)).toBe('pending')
 })
 
-test('after a gap in which nobody reaped, nodes get a lease and the grace to renew before any is given up', async () => {
+/** A node that renewed a second before a gap, and tries again a second after it, can bridge one of a second. */
+const gapSettings = { leaseMs: 3000, leaseGraceMs: 0 }
+
+test.each([
+  ['nobody is known to have reaped', 'NULL', 0],
+  ['nobody reaped for longer than a node can bridge', "now() - interval '1100 milliseconds'", 0],
+  ['this reaper could not reach Postgres for so long', 'now()', 1100],
+])(
+  'when %s, nodes get a lease and the grace to renew before any is given up',
+  async (_gap, seenAt, sinceLastMs) => {
+    const { deps, runOut, client } = await openReaper(gapSettings)
+    const bootId = await aNode(deps)
+    const job = await aRunningJob(deps, bootId)
+    await runOut(bootId)
+    await client.query(`UPDATE platform SET reaper_seen_at = ${seenAt}`)
+    await reapNodes(deps, sinceLastMs)
+    await reapNodes(deps)
+    expect(await stateOf(deps, job.id)).toBe('running')
+    expect(await deps.nodes.renew(bootId, 60_000)).toMatchObject({ state: 'ready', held: [{ id: job.id }] })
+  },
+)
+
+test('a pause that every node can bridge is no gap', async () => {
   const { deps, runOut, client } = await openReaper()
   const bootId = await aNode(deps)
   const job = await aRunningJob(deps, bootId)
   await runOut(bootId)
-  await client.query("UPDATE platform SET reaper_seen_at = now() - interval '1 hour'")
+  await client.query("UPDATE platform SET reaper_seen_at = now() - interval '900 milliseconds'")
+  await reapNodes(deps, 900)
+  expect(await stateOf(deps, job.id)).toBe('pending')
+})
+
+test('after a restart of Postgres, however short, nodes get a lease and the grace to renew before any is given up', async () => {
+  const server = await ownPostgres()
+  await migrate(server.url)
+  const config = readConfig(queueOptions, {
+    DATABASE_URL: server.url,
+    REDIS_URL: await testRedis(),
+    LEASE_SECONDS: '600',
+  })
+  const queue = await openQueue(config, { name: 'test', log: silentLogger, metrics: makeMetrics() })
+  cleanUp(() => queue.close())
+  const { deps } = queue
+  const bootId = await aNode(deps)
+  await reapNodes(deps)
+  await server.stop()
+  await server.start()
+  await waitFor(() => queue.pingPostgres())
+  await connected(server.url, (client) =>
+    client.query(
+      "UPDATE platform SET reaper_held_until = now() - interval '1 second'; UPDATE nodes SET lease_expires_at = now() - interval '1 hour'",
+    ),
+  )
   await reapNodes(deps)
   await reapNodes(deps)
-  expect(await stateOf(deps, job.id)).toBe('running')
-  expect(await deps.nodes.renew(bootId, 60_000)).toMatchObject({ state: 'ready', held: [{ id: job.id }] })
+  expect(await deps.nodes.renew(bootId, 60_000)).toMatchObject({ state: 'ready' })
 })
 
 test('a node id that is live can not be taken; once its lease ran out it can', async () => {
