@@ -103,6 +103,12 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    canaryAge: new Gauge({
+      name: 'noodle_canary_age_seconds',
+      help: 'Time since the last canary that came through a tier was submitted, or since the oldest of its ready nodes came up; one is sent each 30 s. A tier without ready nodes has none.',
+      labelNames: ['tier'],
+      registers,
+    }),
     ledgerGap: new Gauge({
       name: 'noodle_ledger_gap',
       help: 'Jobs that do not add up, as last counted by ops; 0 at rest. missing: accepted, but neither ended nor live. surplus: ended twice, or live after its end. undelivered: queued, but not to be found in BullMQ.',

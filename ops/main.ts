@@ -5,6 +5,7 @@ import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeCanary } from './roles/canary.ts'
 import { makeDispatcher } from './roles/dispatcher.ts'
 import { makeLedgerKeeper } from './roles/ledger-keeper.ts'
 import { makePruner } from './roles/pruner.ts'
@@ -38,6 +39,7 @@ await runProcess({
     makePruner(queue.deps),
     makeTierCounter(queue.deps),
     makeLedgerKeeper(queue.deps),
+    makeCanary(queue.deps),
   ],
   stopDeadlineMs: 14_000,
 })

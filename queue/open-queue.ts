@@ -4,6 +4,7 @@ import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { openAuditTable } from './store/audit-table.ts'
+import { openCanariesTable } from './store/canaries-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
 import { diagnosePostgres, diagnoseRedis } from './store/diagnose.ts'
 import { makeEpochKeeper } from './store/epoch.ts'
@@ -94,6 +95,7 @@ export async function openQueue(
     refreshTokens: openRefreshTokensTable(postgres),
     audit: openAuditTable(postgres),
     ledger: openLedgerTable(postgres),
+    canaries: openCanariesTable(postgres),
     deliveries,
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),

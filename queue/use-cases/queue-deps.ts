@@ -5,6 +5,7 @@ import type { ClaimedJob } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { Tier } from '../domain/tiers.ts'
 import type { AuditTable } from '../store/audit-table.ts'
+import type { CanariesTable } from '../store/canaries-table.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
@@ -30,6 +31,7 @@ export interface QueueDeps {
   refreshTokens: RefreshTokensTable
   audit: AuditTable
   ledger: LedgerTable
+  canaries: CanariesTable
   deliveries: Deliveries
   signals: Signals
   rateCounts: RateCounts

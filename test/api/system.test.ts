@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { openTestGateway } from '../support/gateway.ts'
+import { connected } from '../support/template-database.ts'
 import { aNode } from '../support/test-queue.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 test('health answers while it serves, and 503 from the stop on', async () => {
   const gateway = await openTestGateway()
@@ -45,6 +47,29 @@ test('ready is degraded with a reason for each tier without a node and for missi
     60_000,
   )
   expect((await full.call('GET', '/ready')).body).toMatchObject({ status: 'ok', details: [] })
+})
+
+test('ready is degraded while no canary comes through a tier with free slots, but not of a platform that just started', async () => {
+  const { call, deps, databaseUrl } = await openTestGateway()
+  const sql = (text: string) => connected(databaseUrl, (client) => client.query(text))
+  const ready = async () => (await call('GET', '/ready')).body
+  await aNode(deps)
+  const fresh = await ready()
+  expect(fresh.checks.canaryAgeSeconds).toEqual({ small: expect.any(Number) })
+  expect(fresh.details.join()).not.toContain('canary')
+  await sql("UPDATE nodes SET started_at = now() - interval '100 seconds'")
+  const late = await waitFor(async () => {
+    const body = await ready()
+    return body.details.join().includes('canary') && body
+  })
+  expect(late).toMatchObject({
+    status: 'degraded',
+    details: expect.arrayContaining([
+      expect.stringMatching(/tier small .* for 10\d s no canary has come through/),
+    ]),
+  })
+  await sql('UPDATE nodes SET concurrency = 0') // as if all slots were taken
+  await waitFor(async () => !(await ready()).details.join().includes('canary'))
 })
 
 test('metrics are Prometheus text with the requests by route, for the configured networks only', async () => {

@@ -132,7 +132,8 @@ function start(main: string, env: Record<string, string>): PlatformProcess {
   return result
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody has now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { isLate } from '../../../queue/domain/canary.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 
 export interface Readiness {
@@ -10,6 +11,8 @@ export interface Readiness {
     /** Live nodes of each tier. */
     tiers: Record<string, number>
     nodes: { live: number; expected: number }
+    /** Of each tier with ready nodes, how long ago the last canary that came through was submitted. */
+    canaryAgeSeconds: Record<string, number>
   }
   /** One sentence for each thing that is not as it should be. */
   details: string[]
@@ -38,6 +41,7 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
   const troubles = isPostgresUp
     ? await deps.queue.platform.findStoreTroubles(storeTroublesMaxAgeMs).catch(() => [])
     : []
+  const canaries = isPostgresUp ? await deps.queue.canaries.readHealth().catch(() => []) : []
   const tiers = Object.fromEntries(
     deps.queue.tiers.map(({ name }) => [name, nodes.filter((node) => node.tiers.includes(name)).length]),
   )
@@ -54,6 +58,12 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
           .filter((tier) => tiers[tier] === 0)
           .map((tier) => `No node of the tier ${tier} is up.`)
       : []),
+    ...canaries
+      .filter(isLate)
+      .map(
+        ({ tier, ageMs }) =>
+          `Nodes of the tier ${tier} are up and have free slots, but for ${String(Math.round(ageMs / 1000))} s no canary has come through.`,
+      ),
     ...(isPostgresUp && nodes.length < expected
       ? [`${String(nodes.length)} of ${String(expected)} expected nodes are up.`]
       : []),
@@ -66,6 +76,9 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
       redis: isRedisUp ? 'up' : 'down',
       tiers,
       nodes: { live: nodes.length, expected },
+      canaryAgeSeconds: Object.fromEntries(
+        canaries.map(({ tier, ageMs }) => [tier, Math.round(ageMs / 1000)]),
+      ),
     },
     details: [...unavailable, ...degraded],
   }

@@ -47,6 +47,7 @@ export const systemRoutes = (deps: GatewayDeps) => {
               redis: z.enum(['up', 'down']),
               tiers: z.record(z.string(), z.number()),
               nodes: z.object({ live: z.number(), expected: z.number() }),
+              canaryAgeSeconds: z.record(z.string(), z.number()),
             }),
             details: z.array(z.string()),
           }),

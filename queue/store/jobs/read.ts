@@ -1,3 +1,4 @@
+import { canaryTenant } from '../../domain/canary.ts'
 import type { Job, JobEvent } from '../../domain/job.ts'
 import { type JobState, terminalStates } from '../../domain/job-state.ts'
 import type { Postgres } from '../postgres.ts'
@@ -13,6 +14,7 @@ export async function findJob(postgres: Postgres, id: string, tenant: string | n
 }
 
 export interface JobFilter {
+  /** Without one all but the platform's own canaries. */
   tenant?: string | undefined
   states?: readonly JobState[] | undefined
   tasks?: readonly string[] | undefined
@@ -33,7 +35,9 @@ export async function listJobs(
   const values: unknown[] = []
   const bind = (value: unknown): string => `$${String(values.push(value))}`
   const where: string[] = []
-  if (filter.tenant !== undefined) where.push(`tenant = ${bind(filter.tenant)}`)
+  where.push(
+    filter.tenant === undefined ? `tenant <> ${bind(canaryTenant)}` : `tenant = ${bind(filter.tenant)}`,
+  )
   if (filter.states) where.push(`state = ANY(${bind(filter.states)})`)
   if (filter.tasks) where.push(`task = ANY(${bind(filter.tasks)})`)
   if (filter.tiers) where.push(`tier = ANY(${bind(filter.tiers)})`)
@@ -49,7 +53,7 @@ export async function listJobs(
   }
   if (page.before) where.push(`id < ${bind(page.before)}`)
   const rows = await postgres.query<JobRow>(
-    `SELECT ${jobColumns} FROM jobs ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY id DESC LIMIT ${bind(page.limit)}`,
+    `SELECT ${jobColumns} FROM jobs WHERE ${where.join(' AND ')} ORDER BY id DESC LIMIT ${bind(page.limit)}`,
     values,
   )
   return rows.map(toJob)
@@ -99,28 +103,32 @@ export interface TierCounts {
   finishesPerSecond: number
 }
 
-/** Live jobs by tier, counted now. A tier without a row has none. */
+/** Live jobs by tier, counted now, without the platform's own canaries. A tier without a row has none. */
 export async function countTiers(postgres: Postgres): Promise<TierCounts[]> {
   return postgres.query<TierCounts>(
     `WITH by_state AS (
        -- One branch a partial index: an OR of states would read the whole table.
-       SELECT tier, 'pending' AS state, count(*) AS jobs, min(due_at) AS oldest FROM jobs WHERE state = 'pending' AND ready GROUP BY tier
-       UNION ALL SELECT tier, 'pending', count(*), NULL FROM jobs WHERE state = 'pending' AND NOT ready GROUP BY tier
-       UNION ALL SELECT tier, 'queued', count(*), min(due_at) FROM jobs WHERE state = 'queued' GROUP BY tier
-       UNION ALL SELECT tier, 'running', count(*), NULL FROM jobs WHERE state = 'running' GROUP BY tier
+       SELECT tier, 'pending' AS state, true AS waits, count(*) AS jobs, min(due_at) AS oldest FROM jobs WHERE state = 'pending' AND ready GROUP BY tier
+       UNION ALL SELECT tier, 'pending', false, count(*), NULL FROM jobs WHERE state = 'pending' AND NOT ready GROUP BY tier
+       UNION ALL SELECT tier, 'queued', true, count(*), min(due_at) FROM jobs WHERE state = 'queued' GROUP BY tier
+       UNION ALL SELECT tier, 'running', false, count(*), NULL FROM jobs WHERE state = 'running' GROUP BY tier
+       -- Taken off again and not left out above, where the indexes alone are read.
+       UNION ALL SELECT jobs.tier, state, state <> 'running', -1, NULL FROM canaries JOIN jobs ON id = job_id WHERE state IN ('pending', 'queued', 'running')
      ), live AS (
        SELECT tier, sum(jobs) FILTER (WHERE state = 'pending') AS pending, sum(jobs) FILTER (WHERE state = 'queued') AS queued,
-              sum(jobs) FILTER (WHERE state = 'running') AS running, min(oldest) AS oldest
+              sum(jobs) FILTER (WHERE state = 'running') AS running,
+              CASE WHEN sum(jobs) FILTER (WHERE waits) > 0 THEN min(oldest) END AS oldest
        FROM by_state GROUP BY tier
      ), arrived AS (
        SELECT tier, count(*) AS jobs FROM jobs
-       WHERE id >= (lpad(to_hex((extract(epoch FROM now() - interval '1 minute') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid GROUP BY tier
+       WHERE id >= (lpad(to_hex((extract(epoch FROM now() - interval '1 minute') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid AND tenant <> $1 GROUP BY tier
      ), finished AS (
-       SELECT tier, count(*) AS jobs FROM jobs WHERE finished_at > now() - interval '1 minute' GROUP BY tier
+       SELECT tier, count(*) AS jobs FROM jobs WHERE finished_at > now() - interval '1 minute' AND tenant <> $1 GROUP BY tier
      )
      SELECT tier, coalesce(pending, 0)::float8 AS pending, coalesce(queued, 0)::float8 AS queued, coalesce(running, 0)::float8 AS running,
             coalesce(greatest(0, extract(epoch FROM now() - oldest) * 1000), 0)::float8 AS "oldestWaitMs",
             (coalesce(arrived.jobs, 0) / 60.0)::float8 AS "arrivalsPerSecond", (coalesce(finished.jobs, 0) / 60.0)::float8 AS "finishesPerSecond"
      FROM live FULL JOIN arrived USING (tier) FULL JOIN finished USING (tier)`,
+    [canaryTenant],
   )
 }
