@@ -85,6 +85,12 @@ export function makeMetrics() {
       help: 'Times that Redis was found to have lost data or fallen back to an older state.',
       registers,
     }),
+    orphanDeliveries: new Counter({
+      name: 'noodle_orphan_deliveries_total',
+      help: 'Deliveries removed from Redis because none of their jobs was queued any more.',
+      labelNames: ['tier'],
+      registers,
+    }),
     storeCheck: new Gauge({
       name: 'noodle_store_check',
       help: 'Whether Redis and Postgres are as they must be, as ops last saw them: 1 for yes, 0 for no; a check that could not be made is missing.',

@@ -8,6 +8,7 @@ import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { makeCanary } from './roles/canary.ts'
 import { makeDispatcher } from './roles/dispatcher.ts'
 import { makeLedgerKeeper } from './roles/ledger-keeper.ts'
+import { makeOrphanRemover } from './roles/orphan-remover.ts'
 import { makePruner } from './roles/pruner.ts'
 import { makeReaper } from './roles/reaper.ts'
 import { makeReconciler } from './roles/reconciler.ts'
@@ -34,6 +35,7 @@ await runProcess({
     makeReconciler(queue.deps),
     makeRedisWatcher(queue.deps),
     makeStoreChecker(queue.deps),
+    makeOrphanRemover(queue.deps),
     makeReaper(queue.deps),
     makeSweeper(queue.deps),
     makePruner(queue.deps),

@@ -23,6 +23,7 @@ import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
 import { makeSignals } from './store/signals.ts'
 import { makeTaskProfiles } from './store/task-profiles.ts'
 import { openUsersTable } from './store/users-table.ts'
+import { makeWaitingDeliveries } from './store/waiting-deliveries.ts'
 import type { ClaimedJob } from './domain/job.ts'
 import type { JobState } from './domain/job-state.ts'
 import { makeFastPath } from './use-cases/fast-path.ts'
@@ -97,6 +98,7 @@ export async function openQueue(
     ledger: openLedgerTable(postgres),
     canaries: openCanariesTable(postgres),
     deliveries,
+    waitingDeliveries: makeWaitingDeliveries((tier) => deliveries.queueOf(tier)),
     signals: makeSignals(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),
     redisCounter: makeRedisCounter(commands),

@@ -12,6 +12,7 @@ import {
 } from './jobs/dispatch.ts'
 import { expireOverdue } from './jobs/expire.ts'
 import { findDispatched } from './jobs/find-dispatched.ts'
+import { findQueued } from './jobs/find-queued.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
 import { countTiers, findEnded, findJob, type JobFilter, listEvents, listJobs } from './jobs/read.ts'
@@ -35,6 +36,7 @@ export function openJobsTable(postgres: Postgres) {
     findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) =>
       findStaleDeliveries(postgres, input),
     findDispatched: (input: Parameters<typeof findDispatched>[1]) => findDispatched(postgres, input),
+    findQueued: (ids: readonly string[]) => findQueued(postgres, ids),
     redispatch: (jobs: Parameters<typeof redispatch>[1]) => redispatch(postgres, jobs),
     touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
     claim: (bootId: string, ids: readonly string[]) => claimJobs(postgres, bootId, ids),

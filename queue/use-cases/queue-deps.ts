@@ -21,6 +21,7 @@ import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
 import type { Signals } from '../store/signals.ts'
 import type { TaskProfiles } from '../store/task-profiles.ts'
 import type { UsersTable } from '../store/users-table.ts'
+import type { WaitingDeliveries } from '../store/waiting-deliveries.ts'
 
 /** What use-cases take; each names the part that it touches. */
 export interface QueueDeps {
@@ -33,6 +34,7 @@ export interface QueueDeps {
   ledger: LedgerTable
   canaries: CanariesTable
   deliveries: Deliveries
+  waitingDeliveries: WaitingDeliveries
   signals: Signals
   rateCounts: RateCounts
   redisCounter: RedisCounter
