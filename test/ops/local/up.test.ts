@@ -19,7 +19,7 @@ import { waitFor } from '../../support/wait-for.ts'
 /** For tests that start the platform. */
 const startsMs = 120_000
 
-/** A start takes seconds, so the tests share one; the last of them stops it. */
+/** A start takes seconds, so the tests share one, which none of them stops. */
 let home: string
 let up: Up
 
@@ -164,21 +164,23 @@ test(
 test(
   'Ctrl-C stops all of it, and the next start finds its data again',
   async () => {
-    const processes = processesOf(home)
-    expect(await up.stop('SIGINT')).toBe(0)
+    const ownHome = aHome()
+    const first = await startUp(ownHome)
+    const processes = processesOf(ownHome)
+    expect(await first.stop('SIGINT')).toBe(0)
     expect(stillAlive(find(processes, 'main.ts'))).toEqual([])
     // Guards were killed a moment ago. Left to themselves they would have given their servers 2 s.
     await waitFor(() => stillAlive(processes).length === 0, { timeoutMs: 1000 })
-    expect(processesOf(home)).toEqual([])
-    expect(up.stdout()).toMatch(/\nStopping\.\nStopped\.\n$/)
-    expect(up.stderr()).toBe('')
-    expect(readdirSync(home)).not.toContainEqual(expect.stringMatching(/state|owner/))
+    expect(processesOf(ownHome)).toEqual([])
+    expect(first.stdout()).toMatch(/\nStopping\.\nStopped\.\n$/)
+    expect(first.stderr()).toBe('')
+    expect(readdirSync(ownHome)).not.toContainEqual(expect.stringMatching(/state|owner/))
 
-    const again = await startUp(home)
-    expect(up.stdout()).toContain('Making the database (once).')
+    const again = await startUp(ownHome)
+    expect(first.stdout()).toContain('Making the database (once).')
     expect(again.stdout()).not.toContain('Making the database (once).')
-    const jobs = await listJobs(home)
-    for (const stdout of [up.stdout(), again.stdout()]) {
+    const jobs = await listJobs(ownHome)
+    for (const stdout of [first.stdout(), again.stdout()]) {
       const id = firstJob.exec(stdout)?.[1]
       expect(jobs).toContainEqual(expect.objectContaining({ id, state: 'succeeded' }))
     }
