@@ -117,24 +117,34 @@ export async function findStaleDeliveries(
   )
 }
 
-/** T2 once more, for queued jobs whose delivery is gone: a new delivery under a new number. Only rows that still carry the given number. */
+/**
+ * T2 once more, for queued jobs whose delivery is gone: a new delivery under a new number. Only rows that still carry the given number; one that is
+ * locked is being claimed or cancelled, and is passed over. To wait for it would hold up all others, and might close a circle with a claim.
+ */
 export async function redispatch(
   postgres: Postgres,
   jobs: readonly { id: string; seq: number }[],
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
-    `UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid()
-     FROM unnest($1::uuid[], $2::integer[]) AS lost(id, seq)
-     WHERE jobs.id = lost.id AND state = 'queued' AND dispatch_seq = lost.seq
+    `WITH chosen AS (
+       SELECT jobs.id FROM jobs JOIN unnest($1::uuid[], $2::integer[]) AS lost(id, seq) ON lost.id = jobs.id
+       WHERE state = 'queued' AND dispatch_seq = lost.seq
+       FOR UPDATE OF jobs SKIP LOCKED
+     )
+     UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid()
+     FROM chosen WHERE jobs.id = chosen.id
      RETURNING jobs.id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority`,
     [jobs.map((job) => job.id), jobs.map((job) => job.seq)],
   )
 }
 
-/** Looked at and found alive: not to be looked at again for a while. */
+/** Looked at and found alive: not to be looked at again for a while. Those that are locked are passed over, as by redispatch. */
 export async function touchDeliveries(postgres: Postgres, ids: readonly string[]): Promise<void> {
   await postgres.query(
-    `UPDATE jobs SET dispatched_at = now() WHERE id = ANY($1::uuid[]) AND state = 'queued'`,
+    `WITH chosen AS (
+       SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state = 'queued' FOR UPDATE SKIP LOCKED
+     )
+     UPDATE jobs SET dispatched_at = now() FROM chosen WHERE jobs.id = chosen.id`,
     [ids],
   )
 }

@@ -170,6 +170,24 @@ test('when Redis fails under the sending, what was being sent is in doubt again'
   expect(await waiting(deps)).toEqual({ [lost]: [3] })
 })
 
+test('a job that somebody is about to claim holds up nobody, whether its delivery is there or not', async () => {
+  const { deps, databaseUrl, redis, watch, aQueuedJob } = await openWatched()
+  const lost = [await aQueuedJob(), await aQueuedJob()]
+  await watch()
+  await empty(redis)
+  const alive = [await aQueuedJob(), await aQueuedJob()]
+  const doubt = await watch()
+  await connected(databaseUrl, async (client) => {
+    await client.query('BEGIN')
+    await client.query('SELECT FROM jobs WHERE id = ANY($1) FOR UPDATE', [[lost[0], alive[0]]])
+    if (doubt) expect(await redeliverLost(deps, doubt, 10)).toBe(4)
+    await client.query('ROLLBACK')
+  })
+  await redeliverAll(deps, doubt)
+  const [[first = '', second = ''], [third = '', fourth = '']] = [lost, alive]
+  expect(await waiting(deps)).toEqual({ [first]: [2], [second]: [2], [third]: [1], [fourth]: [1] })
+})
+
 test('the role fills an emptied Redis again by itself', async () => {
   const { deps, redis, aQueuedJob, sql } = await openWatched()
   const lost = [await aQueuedJob(), await aQueuedJob()]
