@@ -35,11 +35,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
       ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body')
       : undefined
 
-    const gone = new AbortController()
-    response.on('close', () => {
-      // With a reason, for the default one records a stack; the listeners ask only whether.
-      if (!response.writableFinished) gone.abort('gone')
-    })
+    let gone: AbortSignal | undefined
     const reply = await route.handle({
       params,
       query,
@@ -49,12 +45,25 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
       header: (name) => request.get(name),
       address: request.ip ?? '',
       requestId,
-      gone: gone.signal,
+      get gone() {
+        return (gone ??= whenGone(response))
+      },
       log,
       raw: { request, response },
     })
     await send(response, reply)
   }
+}
+
+/** Made only for those who ask: most requests are answered sooner than anybody goes away. */
+function whenGone(response: express.Response): AbortSignal {
+  const gone = new AbortController()
+  // With a reason, for the default one records a stack.
+  response.on('close', () => {
+    gone.abort('gone')
+  })
+  if (response.closed) gone.abort('gone')
+  return gone.signal
 }
 
 function permit(deps: GatewayDeps, access: Access, actor: Actor | undefined): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { makeBatch } from '../../core/batch.ts'
 import type { Logger } from '../../core/logger.ts'
@@ -15,6 +16,9 @@ export interface Signals {
   onCancel(nodeId: string, hear: (jobId: string) => void): Promise<void>
 }
 
+/** Between two messages of a kind, so that a busy process does not send one for each round trip. The first one goes at once. */
+const pauseMs = 2
+
 /** `subscriber` opens a connection of its own at the first subscription. */
 export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logger): Signals {
   const hearers = new Map<string, ((message: string) => void)[]>()
@@ -31,6 +35,7 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
   const submitted = makeBatch<null, null>({
     async write(items) {
       await tell(submittedChannel, '')
+      await delay(pauseMs)
       return items
     },
     maxItems: Infinity,
@@ -39,6 +44,7 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
   const changed = makeBatch<readonly string[], unknown>({
     async write(lists) {
       await tell(changedChannel, lists.flat().join(','))
+      await delay(pauseMs)
       return lists
     },
     maxItems: 1000,
