@@ -7,11 +7,12 @@ import { allFaults, groupWeights } from './faults/all-faults.ts'
 import type { Fault, FaultGroup } from './faults/fault.ts'
 import { compareFootprints, type Footprint, takeFootprint } from './footprint.ts'
 import { checkJobs, type Violation } from './invariants.ts'
+import type { JobMix } from './job-kinds.ts'
 import { type Journal, openJournal } from './journal.ts'
 import type { Profile } from './profiles.ts'
 import { makeRandom, type Random } from './random.ts'
 import { seconds } from './seconds.ts'
-import { findLive, readJobs } from './snapshot.ts'
+import { findLive, type JobSnapshot, readJobs } from './snapshot.ts'
 import { startWorkload } from './workload.ts'
 
 export interface CampaignOptions {
@@ -20,12 +21,16 @@ export interface CampaignOptions {
   cycles: number
   /** Only faults of these groups; all without it. */
   groups?: readonly FaultGroup[] | undefined
-  /** Only faults whose name holds this. */
-  only?: string | undefined
+  /** Only faults whose name holds one of these; they are taken in turn, not by chance. */
+  only?: readonly string[] | undefined
+  /** What the jobs are; by default a bit of everything. */
+  mix?: JobMix | undefined
   /** More environment for every process, such as a mutant. */
   env?: Record<string, string> | undefined
   /** Ends after the first cycle with a violation. */
   stopAtViolation?: boolean | undefined
+  /** Keeps logs, journal and effects when something was violated; default true. */
+  keepFolder?: boolean | undefined
   print: (line: string) => void
 }
 
@@ -34,6 +39,8 @@ export interface CycleReport {
   fault: Fault
   detail: string
   acknowledged: number
+  /** Jobs whose effect came to its end more than once: allowed, a run may die between its effect and its record. */
+  repeatedEffects: number
   /** From the end of the fault until all jobs accepted before had ended. */
   recoveryMs: number
   /** Of the whole cycle. */
@@ -48,7 +55,6 @@ export interface CampaignReport {
   /** Of the whole record, after the last cycle. */
   finalViolations: Violation[]
   footprints: { before: Footprint; after: Footprint } | undefined
-  /** Jobs whose effect came to its end more than once: allowed, a run may die between its effect and its record. */
   repeatedEffects: number
   surprises: number
   skipped: { fault: string; why: string }[]
@@ -69,14 +75,23 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   try {
     let before: Footprint | undefined
     const run = async (cycle: number, fault: Fault): Promise<CycleReport> => {
-      const report = await runCycle({ cluster, journal, profile, random: random.fork(), fault, cycle })
+      const report = await runCycle({
+        cluster,
+        journal,
+        profile,
+        random: random.fork(),
+        mix: options.mix,
+        fault,
+        cycle,
+      })
       reports.push(report)
       print(lineOf(report, cycles))
       keepViolations(cluster, report)
       return report
     }
     for (let cycle = 1; cycle <= cycles; cycle++) {
-      const report = await run(cycle, drawFault(able, random))
+      const inTurn = options.only && able[(cycle - 1) % able.length]
+      const report = await run(cycle, inTurn ?? drawFault(able, random))
       if (options.stopAtViolation && report.violations.length > 0) break
       if (cycle === Math.min(3, cycles)) before = await takeFootprint(cluster)
     }
@@ -92,16 +107,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       answers: journal.answers,
       finalViolations,
       footprints: before && after && { before, after },
-      repeatedEffects: [...jobs.values()].filter(
-        ({ effects }) => effects.filter(({ phase }) => phase === 'end').length > 1,
-      ).length,
+      repeatedEffects: countRepeated(jobs),
       surprises: cluster.processes.reduce((sum, product) => sum + product.surprises(), 0),
       skipped,
       folder: cluster.folder,
     }
   } finally {
     await journal.close()
-    await cluster.close({ keepFolder: hasViolation })
+    await cluster.close({ keepFolder: hasViolation && (options.keepFolder ?? true) })
   }
 }
 
@@ -110,7 +123,8 @@ function chooseFaults({ groups, only }: CampaignOptions): {
   skipped: CampaignReport['skipped']
 } {
   const wanted = allFaults.filter(
-    (fault) => (!groups || groups.includes(fault.group)) && (!only || fault.name.includes(only)),
+    (fault) =>
+      (!groups || groups.includes(fault.group)) && (!only || only.some((text) => fault.name.includes(text))),
   )
   const skipped = wanted.flatMap((fault) => {
     const why = fault.missing?.()
@@ -134,17 +148,26 @@ interface Cycle {
   journal: Journal
   profile: Profile
   random: Random
+  mix: JobMix | undefined
   fault: Fault
   cycle: number
 }
 
-async function runCycle({ cluster, journal, profile, random, fault, cycle }: Cycle): Promise<CycleReport> {
+async function runCycle({
+  cluster,
+  journal,
+  profile,
+  random,
+  mix,
+  fault,
+  cycle,
+}: Cycle): Promise<CycleReport> {
   const startedMs = performance.now()
   const violations: Violation[] = []
   const details: string[] = []
   const offencesBefore = journal.offences.length
   const acceptedBefore = journal.accepted.size
-  const workload = startWorkload(cluster, journal, random.fork(), cycle)
+  const workload = startWorkload(cluster, journal, random.fork(), { cycle, mix })
   await sleep(random.between(300, 1200))
   try {
     await fault.strike({ cluster, profile, random, tell: (detail) => details.push(detail) })
@@ -169,9 +192,15 @@ async function runCycle({ cluster, journal, profile, random, fault, cycle }: Cyc
     detail: details.join(', '),
     acknowledged: journal.accepted.size - acceptedBefore,
     recoveryMs: await measureRecovery(cluster, cycle, healedAt),
+    repeatedEffects: countRepeated(jobs),
     tookMs: performance.now() - startedMs,
     violations,
   }
+}
+
+function countRepeated(jobs: ReadonlyMap<string, JobSnapshot>): number {
+  const ends = ({ effects }: JobSnapshot): number => effects.filter(({ phase }) => phase === 'end').length
+  return [...jobs.values()].filter((job) => ends(job) > 1).length
 }
 
 /** What has not ended by then is reported by I2. */

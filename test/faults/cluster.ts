@@ -35,10 +35,19 @@ export interface Cluster {
   close(options: { keepFolder: boolean }): Promise<void>
 }
 
+const mains: Record<'noodle' | 'baseline', Record<Role, string>> = {
+  noodle: { gateway: 'api/main.ts', worker: 'workers/main.ts', ops: 'ops/main.ts' },
+  baseline: { gateway: 'test/faults/baseline/app.ts', worker: 'test/faults/baseline/worker.ts', ops: '' },
+}
+
 const adminPassword = 'a long enough password'
 
 /** `env` is added to what every process is started with. */
-export async function startCluster(profile: Profile, env: Record<string, string> = {}): Promise<Cluster> {
+export async function startCluster(
+  profile: Profile,
+  env: Record<string, string> = {},
+  platform: keyof typeof mains = 'noodle',
+): Promise<Cluster> {
   // The servers that root starts run as another user, who must be able to pass.
   const folder = mkdtempSync(join(process.getuid?.() === 0 ? '/tmp' : tmpdir(), 'noodle-faults-'))
   chmodSync(folder, 0o711)
@@ -55,11 +64,10 @@ export async function startCluster(profile: Profile, env: Record<string, string>
       await startProxy(stores.postgres.port, Math.random),
       await startProxy(stores.redis.port, Math.random),
     ]
-    const main = { gateway: 'api/main.ts', worker: 'workers/main.ts', ops: 'ops/main.ts' }[role]
     const product = makeProductProcess({
       name,
       role,
-      main,
+      main: mains[platform][role],
       logFile: join(folder, `${name}.log`),
       env: {
         DATABASE_URL: through(stores.postgres.url, postgres.port),
@@ -104,7 +112,7 @@ export async function startCluster(profile: Profile, env: Record<string, string>
     }
     for (const name of ['worker-1', 'worker-2'])
       await add('worker', name, { TIER: 'small', TASK_COMMAND_ALLOW: appendEffectProgram })
-    await add('ops', 'ops-1', {})
+    if (mains[platform].ops) await add('ops', 'ops-1', {})
     await Promise.all(processes.map((product) => product.start()))
     const token = await waitFor(() => logIn(gatewayUrls[0] ?? ''), {
       timeoutMs: startDeadlineMs,

@@ -14,8 +14,10 @@ export type JobKind =
   | 'delayed'
   | 'expiring'
 
-/** How often each is drawn. */
-const weights: Record<JobKind, number> = {
+/** How often each kind is drawn. */
+export type JobMix = Readonly<Record<JobKind, number>>
+
+export const usualMix: JobMix = {
   echo: 40,
   'short sleep': 14,
   'long sleep': 6,
@@ -27,8 +29,6 @@ const weights: Record<JobKind, number> = {
   delayed: 6,
   expiring: 4,
 }
-const urn = Object.entries(weights).flatMap(([kind, weight]) => Array<JobKind>(weight).fill(kind as JobKind))
-
 /** States that a job of a kind may end in, besides `cancelled` for one that was asked to be. */
 export const expectedEnds: Record<JobKind, readonly string[]> = {
   echo: ['succeeded'],
@@ -60,9 +60,11 @@ export interface Submission {
 
 export function drawSubmission(
   random: Random,
-  { cycle, effectLog }: { cycle: number; effectLog: string },
+  { cycle, effectLog, mix }: { cycle: number; effectLog: string; mix: JobMix },
 ): Submission {
-  const kind = random.pick(urn)
+  const kind = random.pick(
+    Object.entries(mix).flatMap(([kind, weight]) => Array<JobKind>(weight).fill(kind as JobKind)),
+  )
   const request = randomUUID()
   const hasKey = random.chance(0.85)
   return {

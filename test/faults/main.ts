@@ -1,17 +1,26 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { baselineFaults, runBaseline } from './baseline/run-baseline.ts'
 import { runCampaign } from './campaign.ts'
 import { faultGroups } from './faults/all-faults.ts'
 import type { FaultGroup } from './faults/fault.ts'
+import { type ControlReport, runControls } from './controls.ts'
 import { profiles } from './profiles.ts'
-import { printTable } from './report.ts'
+import { lossesOf, printTable, toMarkdown } from './report.ts'
 
 const usage = `npm run faults -- [options]
   --cycles N        how many faults (default 20)
   --seed S          repeats what is drawn (default: by the clock)
   --profile P       fast (time runs about four times as fast) or real (default fast)
   --group G         only this group, may be given again: ${faultGroups.join(', ')}
-  --only TEXT       only faults whose name holds the text
+  --controls        takes safeguards out of the product one by one, and fails unless each loss is noticed
+  --baseline N      after it, so many cycles against Express and BullMQ alone, for comparison
+  --report FILE     writes what was found; with the last --controls of this checkout
+  --only TEXT       only faults whose name holds the text, in turn; may be given again. With --controls: only this mutant
 `
+
+const controlsFile = join(import.meta.dirname, '../../.noodle/fault-controls.json')
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -23,7 +32,10 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     profile: { type: 'string', default: 'fast' },
     group: { type: 'string', multiple: true },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    controls: { type: 'boolean', default: false },
+    baseline: { type: 'string', default: '0' },
+    report: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -38,16 +50,52 @@ process.once('SIGTERM', () => process.exit(143))
 const profile = values.profile === 'real' ? profiles.real : profiles.fast
 const seed = Number(values.seed)
 print(`seed ${seed}, profile ${profile.name}`)
-const report = await runCampaign({
-  profile,
-  seed,
-  cycles: Number(values.cycles),
-  groups: values.group as FaultGroup[] | undefined,
-  only: values.only,
-  print,
-})
-printTable(report, print)
-const violations =
-  report.finalViolations.length + report.cycles.filter((cycle) => cycle.violations.length > 0).length
-if (violations > 0) print(`Logs, journal and effects are in ${report.folder}`)
-process.exitCode = violations > 0 ? 1 : 0
+process.exit(values.controls ? await controls() : await campaign())
+
+async function controls(): Promise<number> {
+  const reports = await runControls({ profile, seed, print, only: values.only })
+  print('')
+  for (const { mutant, noticedAt, invariants } of reports)
+    print(
+      `${mutant.padEnd(18)} ${noticedAt === null ? 'NOT NOTICED' : `cycle ${noticedAt}, ${invariants.join(', ')}`}`,
+    )
+  writeFileSync(controlsFile, JSON.stringify(reports))
+  return reports.every(({ noticedAt }) => noticedAt !== null) ? 0 : 1
+}
+
+async function campaign(): Promise<number> {
+  const report = await runCampaign({
+    profile,
+    seed,
+    cycles: Number(values.cycles),
+    groups: values.group as FaultGroup[] | undefined,
+    only: values.only,
+    print,
+  })
+  printTable(report, print)
+  const platform = lossesOf(report, baselineFaults)
+  const cycles = Number(values.baseline)
+  const baseline = cycles > 0 ? await runBaseline({ profile, seed, cycles, print }) : undefined
+  if (baseline) print(`Noodle ${JSON.stringify(platform)}\nBullMQ ${JSON.stringify(baseline)}`)
+  if (values.report !== undefined) {
+    const full = {
+      seed,
+      profile: profile.name,
+      campaign: report,
+      platform,
+      baseline,
+      controls: readControls(),
+    }
+    writeFileSync(values.report, toMarkdown(full))
+  }
+  const isViolated =
+    report.finalViolations.length > 0 || report.cycles.some(({ violations }) => violations.length > 0)
+  if (isViolated) print(`Logs, journal and effects are in ${report.folder}`)
+  return isViolated ? 1 : 0
+}
+
+/** Of the last `--controls` in this checkout. */
+function readControls(): ControlReport[] | undefined {
+  if (!existsSync(controlsFile)) return undefined
+  return JSON.parse(readFileSync(controlsFile, 'utf8')) as ControlReport[]
+}

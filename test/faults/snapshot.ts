@@ -37,7 +37,7 @@ export async function readJobs(
   >(
     `SELECT id, state, fence::float8 AS fence, labels->>'request' AS request, labels->>'kind' AS kind, error->>'code' AS "errorCode",
             task = 'echo' AND state = 'succeeded' AND result::jsonb IS DISTINCT FROM payload::jsonb AS "isResultWrong", expires_at AS "expiresAt"
-     FROM jobs WHERE labels @> $1`,
+     FROM jobs WHERE labels ? 'cycle' AND labels @> $1`,
     [filter],
   )
   const jobs = new Map<string, JobSnapshot>(
@@ -61,10 +61,10 @@ export async function readJobs(
   return jobs
 }
 
-/** Ids of jobs that have not ended. */
+/** Ids of our jobs that have not ended; the platform may run some of its own. */
 export async function findLive(sql: pg.Pool): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    "SELECT id FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'expired')",
+    "SELECT id FROM jobs WHERE labels ? 'cycle' AND state NOT IN ('succeeded', 'failed', 'cancelled', 'expired')",
   )
   return rows.map(({ id }) => id)
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster } from './cluster.ts'
-import { drawSubmission, type Submission } from './job-kinds.ts'
+import { openHttpClient } from './http-client.ts'
+import { drawSubmission, type JobMix, type Submission, usualMix } from './job-kinds.ts'
 import type { Journal } from './journal.ts'
 import type { Random } from './random.ts'
 
@@ -22,7 +23,13 @@ type Target = Pick<Cluster, 'gatewayUrls' | 'token' | 'effectLog'>
  * Clients of the API: submit singly and in batches, most with keys, some twice at once; cancel; look at jobs. They use both gateways, and send again
  * with the same key whenever an answer is missing or is 503.
  */
-export function startWorkload(target: Target, journal: Journal, random: Random, cycle: number): Workload {
+export function startWorkload(
+  target: Target,
+  journal: Journal,
+  random: Random,
+  { cycle, mix = usualMix }: { cycle: number; mix?: JobMix | undefined },
+): Workload {
+  const client = openHttpClient()
   const stopping = new AbortController()
   const givingUp = new AbortController()
   const inFlight = new Set<Promise<void>>()
@@ -42,20 +49,18 @@ export function startWorkload(target: Target, journal: Journal, random: Random, 
   ): Promise<Answer> {
     const startedMs = performance.now()
     try {
-      const response = await fetch(random.pick(target.gatewayUrls) + path, {
-        method,
+      const { text, ...response } = await client.call(method, random.pick(target.gatewayUrls) + path, {
         headers: {
           Authorization: `Bearer ${target.token}`,
           ...(body !== undefined && { 'Content-Type': 'application/json' }),
           ...(key && { 'Idempotency-Key': key }),
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        body: body === undefined ? undefined : JSON.stringify(body),
         signal: AbortSignal.any([AbortSignal.timeout(answerDeadlineMs), givingUp.signal]),
       })
-      const text = await response.text()
       const answer = { status: response.status, body: text ? JSON.parse(text) : null }
       journal.count(String(answer.status))
-      judge(`${method} ${path}`, answer, response.headers.get('Retry-After'))
+      judge(`${method} ${path}`, answer, response.retryAfter)
       return answer
     } catch {
       journal.count(
@@ -66,10 +71,10 @@ export function startWorkload(target: Target, journal: Journal, random: Random, 
   }
 
   /** I13. */
-  function judge(what: string, { status, body }: Answer, retryAfter: string | null): void {
+  function judge(what: string, { status, body }: Answer, retryAfter: string | undefined): void {
     if (status >= 500 && status !== 503)
       journal.offend(`I13 ${what} was answered ${status}: ${JSON.stringify(body)}`)
-    if (status === 503 && retryAfter === null)
+    if (status === 503 && retryAfter === undefined)
       journal.offend(`I13 ${what} was answered 503 without Retry-After`)
     if ([400, 401, 403, 422, 429].includes(status))
       journal.offend(`I13 ${what} was refused with ${status}: ${JSON.stringify(body)}`)
@@ -139,7 +144,7 @@ export function startWorkload(target: Target, journal: Journal, random: Random, 
     if (!latest || now.attempt > latest.attempt || terminal.has(now.state)) seen.set(id, now)
   }
 
-  const draw = (): Submission => drawSubmission(random, { cycle, effectLog: target.effectLog })
+  const draw = (): Submission => drawSubmission(random, { cycle, effectLog: target.effectLog, mix })
 
   async function drive(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -170,6 +175,7 @@ export function startWorkload(target: Target, journal: Journal, random: Random, 
       const timer = setTimeout(() => givingUp.abort(), deadlineMs)
       while (inFlight.size > 0) await Promise.all(inFlight)
       clearTimeout(timer)
+      client.close()
     },
   }
 }

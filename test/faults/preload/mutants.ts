@@ -1,3 +1,4 @@
+import type { JobMix } from '../job-kinds.ts'
 import type { SourceChange } from './change-source.ts'
 
 /** The product with one of its safeguards taken out: the campaign must notice. */
@@ -8,6 +9,8 @@ export interface Mutant {
   changes: SourceChange[]
   /** The fault groups in which it can show. */
   shownBy: readonly ('none' | 'process' | 'redis' | 'postgres' | 'network')[]
+  /** What it takes to show it within 50 cycles, where chance alone would need many more. */
+  aim?: { only: string; outageMs: [number, number]; mix?: Partial<JobMix> }
 }
 
 /** @throws on load when the text is not there (any more): a mutant that changes nothing would be no control */
@@ -43,11 +46,18 @@ export const mutants: Mutant[] = [
     name: 'no-fence',
     leavesOut: 'the match of fence and boot when a job is finished',
     shownBy: ['network'],
+    // A finish must arrive late, while another node runs the job: between the lease's end and the end of a long job.
+    aim: {
+      only: 'worker–postgres: holds',
+      outageMs: [4300, 5800],
+      mix: { 'long sleep': 30, 'long effect': 0 },
+    },
     changes: [
       replace(
         finish,
-        [/AND jobs\.fence = input\.fence AND jobs\.boot_id = \$1/, 'AND $1::uuid IS NOT NULL'],
-        [/AND jobs\.fence = locked\.fence/, ''],
+        [/AND fence_now = locked\.fence AND boot_now = \$1/, 'AND $1::uuid IS NOT NULL'],
+        [/attempt, moved\.fence, node_id, \$1/, 'attempt, locked.fence, node_id, $1'],
+        [/moved\.fence, reason/, 'locked.fence, reason'],
       ),
     ],
   },
@@ -59,14 +69,10 @@ export const mutants: Mutant[] = [
       replace(
         finish,
         [
-          /WHERE jobs\.state = 'running' AND jobs\.fence = input\.fence AND jobs\.boot_id = \$1/,
-          'WHERE jobs.fence = input.fence AND $1::uuid IS NOT NULL',
+          /state_now = 'running' AND fence_now = locked\.fence AND boot_now = \$1/,
+          'fence_now = locked.fence AND $1::uuid IS NOT NULL',
         ],
-        [/AND jobs\.state = 'running' AND jobs\.fence = locked\.fence/, 'AND jobs.fence = locked.fence'],
-        [
-          /(SELECT moved\.id, attempt, moved\.fence[\s\S]*?locked\.id = moved\.id)/,
-          '$1 ON CONFLICT DO NOTHING',
-        ],
+        [/(JOIN locked ON locked\.id = moved\.id)(\s+\), event_rows)/, '$1 ON CONFLICT DO NOTHING$2'],
       ),
     ],
   },
@@ -74,24 +80,17 @@ export const mutants: Mutant[] = [
     name: 'claim-running',
     leavesOut: 'claims only from queued: running rows are claimed too',
     shownBy: ['redis', 'network'],
-    changes: [
-      replace(
-        claim,
-        [/state = 'queued'/, "state IN ('queued', 'running')"],
-        [/jobs\.state = 'queued'/, 'true'],
-      ),
-    ],
+    changes: [replace(claim, [/locked\.state = 'queued'/, "locked.state IN ('queued', 'running')"])],
   },
   {
     name: 'claim-terminal',
     leavesOut: 'claims only from queued: ended rows are claimed too',
     shownBy: ['redis', 'network'],
     changes: [
-      replace(
-        claim,
-        [/state = 'queued'/, "state IN ('queued', 'succeeded', 'failed', 'cancelled')"],
-        [/jobs\.state = 'queued'/, 'true'],
-      ),
+      replace(claim, [
+        /locked\.state = 'queued'/,
+        "locked.state IN ('queued', 'succeeded', 'failed', 'cancelled')",
+      ]),
     ],
   },
   {
@@ -108,8 +107,8 @@ export const mutants: Mutant[] = [
     shownBy: ['redis'],
     changes: [
       replace('queue/use-cases/reconcile-deliveries.ts', [
-        /let redelivered = 0/,
-        'let redelivered = 0\n  if (deps) return 0',
+        /if \(lost\.length === 0\) return 0/,
+        'if (lost.length >= 0) return 0',
       ]),
     ],
   },

@@ -1,0 +1,39 @@
+import { Agent, request } from 'node:http'
+
+export interface HttpAnswer {
+  status: number
+  text: string
+  retryAfter: string | undefined
+}
+
+export interface HttpClient {
+  /** @throws when there is no answer */
+  call(
+    method: 'GET' | 'POST',
+    url: string,
+    options: { headers: Record<string, string>; body?: string | undefined; signal: AbortSignal },
+  ): Promise<HttpAnswer>
+  close(): void
+}
+
+/** Keeps few idle connections, so that what a server holds open at rest tells of the server. */
+export function openHttpClient(): HttpClient {
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 4 })
+  return {
+    call: (method, url, { headers, body, signal }) =>
+      new Promise((resolve, reject) => {
+        const sent = request(url, { method, headers, agent, signal }, (response) => {
+          let text = ''
+          response.setEncoding('utf8')
+          response.on('data', (part: string) => (text += part))
+          response.on('error', reject)
+          response.on('end', () => {
+            resolve({ status: response.statusCode ?? 0, text, retryAfter: response.headers['retry-after'] })
+          })
+        })
+        sent.on('error', reject)
+        sent.end(body)
+      }),
+    close: () => agent.destroy(),
+  }
+}
