@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
@@ -21,6 +21,7 @@ export interface Stores {
 
 export async function startStores(): Promise<Stores> {
   const folder = mkdtempSync('/tmp/noodle-bench-')
+  chmodSync(folder, 0o711) // for the user that the servers have when root starts them
   const options = { programs: readPrograms(), password: randomBytes(12).toString('hex') }
   const [redisServer, postgres] = await Promise.all([
     startRedis({ ...options, dir: join(folder, 'redis') }),
