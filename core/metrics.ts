@@ -65,6 +65,12 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    consumerRebuilds: new Counter({
+      name: 'noodle_consumer_rebuilds_total',
+      help: 'Times that this node opened its consumer of a tier anew because it took nothing though deliveries waited.',
+      labelNames: ['tier'],
+      registers,
+    }),
     jobsReaped: new Counter({
       name: 'noodle_jobs_reaped_total',
       help: 'Jobs taken back from nodes whose lease ran out (T7).',

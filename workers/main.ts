@@ -11,6 +11,7 @@ import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { toOffer } from '../queue/use-cases/catalogue.ts'
 import { makeClaimLoop } from './claim-loop.ts'
+import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
 import { makeCommandTask } from './executors/command.ts'
@@ -102,7 +103,9 @@ const lease = makeNodeLease(deps, {
   onDraining: () => claimLoop.stopIntake(),
   killGraceMs: config.KILL_GRACE_MS,
 })
-const claimLoop = makeClaimLoop(deps, {
+const consumerWatchdog = makeConsumerWatchdog(deps, { hasFreeSlot: () => runs.count() < config.CONCURRENCY })
+const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumerWatchdog.consume } }
+const claimLoop = makeClaimLoop(claimDeps, {
   tiers,
   concurrency: config.CONCURRENCY,
   tasks: new Map(offered.map((task) => [task.definition.name, task])),
@@ -132,6 +135,7 @@ await runProcess({
     watchdog,
     lease,
     claimLoop,
+    consumerWatchdog,
     health,
   ],
   // The consumers, the goodbye and the stores each have a limit of their own.

@@ -39,6 +39,8 @@ export interface Deliveries {
   findLive(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
   /** Ids of the jobs that those of the deliveries carry which still wait or are held by a worker. @throws REDIS_UNAVAILABLE */
   findHeldJobs(tier: string, deliveryIds: readonly string[]): Promise<Set<string>>
+  /** Deliveries that a consumer with room could take now. @throws REDIS_UNAVAILABLE */
+  countWaiting(tier: string): Promise<number>
   /**
    * Takes deliveries of a tier, at most `concurrency` at once. One that `handle` returns goes back and comes again, to whoever is free; any other,
    * also when `handle` throws, is forgotten: the rows own the progress.
@@ -101,6 +103,13 @@ export function makeDeliveries(
     async findHeldJobs(tier, deliveryIds) {
       try {
         return await findHeldJobs(queueOf(tier), deliveryIds)
+      } catch (error) {
+        throw redisUnavailable(error)
+      }
+    },
+    async countWaiting(tier) {
+      try {
+        return await queueOf(tier).getJobCountByTypes('waiting', 'prioritized')
       } catch (error) {
         throw redisUnavailable(error)
       }
