@@ -8,6 +8,8 @@ const failFast = {
   maxRetriesPerRequest: 1,
   connectTimeout: 2000,
   commandTimeout: 2000,
+  // A connection that died without a word would fail each command for as long as TCP hopes; nothing that is sent here takes Redis this long.
+  socketTimeout: 4000,
 }
 /** For BullMQ's workers and for subscriptions: commands wait until Redis is back. BullMQ asks for exactly this. */
 const patient = { enableOfflineQueue: true, maxRetriesPerRequest: null, connectTimeout: 5000 }

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import type { DeliveryEnd } from '../../queue/domain/delivery.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeConsumerWatchdog } from '../../workers/consumer-watchdog.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { openRedisProxy } from '../support/redis-proxy.ts'
 import { dispatchJobs, openTestQueue, stateOf, submit } from '../support/test-queue.ts'
 import { testRedis } from '../support/test-redis.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -84,7 +83,7 @@ test('a consumer that takes nothing though a delivery waits is closed, and a new
 
 test('a consumer whose connection died without a word is replaced', async () => {
   const redisUrl = await testRedis()
-  const proxy = await openProxy(redisUrl)
+  const proxy = await openRedisProxy(redisUrl)
   const { deps } = await openTestQueue()
   const cut = await openTestQueue({}, { redisUrl: proxy.url })
   const watchdog = await startWatchdog({
@@ -153,32 +152,3 @@ test('what a deaf consumer has in hand goes on beside the new one, and who close
   await closed
   expect(order).toEqual(['the new one is closed', 'closed'])
 })
-
-/** Between a client and Redis; what it has open at `goDeaf` stays open and carries nothing any more. */
-async function openProxy(redisUrl: string): Promise<{ url: string; goDeaf(): void }> {
-  const { hostname, port } = new URL(redisUrl)
-  const open = new Set<Socket>()
-  const server = createServer((client) => {
-    const redis = connect(Number(port), hostname)
-    for (const socket of [client, redis]) {
-      open.add(socket)
-      socket.on('error', () => undefined).on('close', () => open.delete(socket))
-    }
-    client.pipe(redis).pipe(client)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    for (const socket of open) socket.destroy()
-    server.close()
-    await once(server, 'close')
-  })
-  const address = server.address()
-  const url = new URL(redisUrl)
-  url.host = `127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`
-  return {
-    url: url.href,
-    goDeaf() {
-      for (const socket of open) socket.unpipe().pause()
-    },
-  }
-}
