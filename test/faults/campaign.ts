@@ -21,7 +21,7 @@ export interface CampaignOptions {
   cycles: number
   /** Only faults of these groups; all without it. */
   groups?: readonly FaultGroup[] | undefined
-  /** Only faults whose name holds one of these; they are taken in turn, not by chance. */
+  /** Only faults whose name is or holds one of these; they are taken in turn, not by chance. */
   only?: readonly string[] | undefined
   /** What the jobs are; by default a bit of everything. */
   mix?: JobMix | undefined
@@ -124,7 +124,7 @@ function chooseFaults({ groups, only }: CampaignOptions): {
 } {
   const wanted = allFaults.filter(
     (fault) =>
-      (!groups || groups.includes(fault.group)) && (!only || only.some((text) => fault.name.includes(text))),
+      (!groups || groups.includes(fault.group)) && (!only || only.some((text) => isMeant(fault, text))),
   )
   const skipped = wanted.flatMap((fault) => {
     const why = fault.missing?.()
@@ -133,6 +133,11 @@ function chooseFaults({ groups, only }: CampaignOptions): {
   const able = wanted.filter(({ name }) => !skipped.some(({ fault }) => fault === name))
   if (able.length === 0) throw new Error('No fault is left to draw from.')
   return { able, skipped }
+}
+
+/** By its whole name, or by a part that is no other's whole name. */
+function isMeant(fault: Fault, text: string): boolean {
+  return allFaults.some(({ name }) => name === text) ? fault.name === text : fault.name.includes(text)
 }
 
 /** A group by its weight, then a fault of the group. */

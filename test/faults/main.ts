@@ -73,10 +73,7 @@ async function campaign(): Promise<number> {
     print,
   })
   printTable(report, print)
-  const platform = lossesOf(report, baselineFaults)
-  const cycles = Number(values.baseline)
-  const baseline = cycles > 0 ? await runBaseline({ profile, seed, cycles, print }) : undefined
-  if (baseline) print(`Noodle ${JSON.stringify(platform)}\nBullMQ ${JSON.stringify(baseline)}`)
+  const comparison = Number(values.baseline) > 0 ? await compare(Number(values.baseline)) : undefined
   if (values.report !== undefined) {
     const full = {
       seed,
