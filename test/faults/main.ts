@@ -7,7 +7,7 @@ import { faultGroups } from './faults/all-faults.ts'
 import type { FaultGroup } from './faults/fault.ts'
 import { type ControlReport, runControls } from './controls.ts'
 import { profiles } from './profiles.ts'
-import { lossesOf, printTable, toMarkdown } from './report.ts'
+import { type Comparison, lossesOf, printTable, toMarkdown } from './report.ts'
 
 const usage = `npm run faults -- [options]
   --cycles N        how many faults (default 20)
@@ -15,7 +15,7 @@ const usage = `npm run faults -- [options]
   --profile P       fast (time runs about four times as fast) or real (default fast)
   --group G         only this group, may be given again: ${faultGroups.join(', ')}
   --controls        takes safeguards out of the product one by one, and fails unless each loss is noticed
-  --baseline N      after it, so many cycles against Express and BullMQ alone, for comparison
+  --baseline N      after it, so many cycles against the platform and against Express and BullMQ alone, to compare
   --report FILE     writes what was found; with the last --controls of this checkout
   --only TEXT       only faults whose name holds the text, in turn; may be given again. With --controls: only this mutant
 `
@@ -79,8 +79,7 @@ async function campaign(): Promise<number> {
       seed,
       profile: profile.name,
       campaign: report,
-      platform,
-      baseline,
+      comparison,
       controls: readControls(),
     }
     writeFileSync(values.report, toMarkdown(full))
@@ -89,6 +88,14 @@ async function campaign(): Promise<number> {
     report.finalViolations.length > 0 || report.cycles.some(({ violations }) => violations.length > 0)
   if (isViolated) print(`Logs, journal and effects are in ${report.folder}`)
   return isViolated ? 1 : 0
+}
+
+/** The same faults, as often, in the same order, against both. */
+async function compare(cycles: number): Promise<Comparison> {
+  const platform = lossesOf(await runCampaign({ profile, seed, cycles, only: baselineFaults, print }))
+  const baseline = await runBaseline({ profile, seed, cycles, print })
+  print(`Noodle ${JSON.stringify(platform)}\nBullMQ ${JSON.stringify(baseline)}`)
+  return { platform, baseline }
 }
 
 /** Of the last `--controls` in this checkout. */

@@ -51,9 +51,8 @@ export function printTable(report: CampaignReport, print: (line: string) => void
   }
 }
 
-/** The same losses counted of the platform, for the faults that the baseline met too. */
-export function lossesOf(report: CampaignReport, faults: readonly string[]): Losses {
-  const cycles = report.cycles.filter(({ fault }) => faults.includes(fault.name))
+/** What the baseline lost, counted of the platform. */
+export function lossesOf({ cycles }: CampaignReport): Losses {
   const violations = cycles.flatMap((cycle) => cycle.violations)
   const jobsOf = (invariant: string): number => violations.filter((one) => one.invariant === invariant).length
   return {
@@ -67,12 +66,16 @@ export function lossesOf(report: CampaignReport, faults: readonly string[]): Los
   }
 }
 
+export interface Comparison {
+  platform: Losses
+  baseline: Losses
+}
+
 export interface FullReport {
   seed: number
   profile: string
   campaign: CampaignReport
-  platform: Losses
-  baseline: Losses | undefined
+  comparison: Comparison | undefined
   controls: readonly ControlReport[] | undefined
 }
 
@@ -109,7 +112,7 @@ Express and BullMQ without a database behind them, with the same workload and lo
 BullMQ's own retries and stalled check (\`maxStalledCount\` 3), AOF synced every second. The same faults: a worker killed; Redis killed, without the last second of its
 log, emptied, back in an older state.
 
-${comparison(full.platform, full.baseline)}
+${comparisonTable(full.comparison)}
 
 An effect that came to its end more than once is allowed on both sides: a run may die between its effect and its record. The number of the whole campaign
 is ${campaign.repeatedEffects}.
@@ -174,19 +177,19 @@ function answers({ answers: counts, surprises }: CampaignReport): string {
   return `Answers that the driver got: ${list.join(', ')}. Processes that ended unasked and were started again: ${surprises}, at crash points and by watchdogs.`
 }
 
-function comparison(platform: Losses, baseline: Losses | undefined): string {
+function comparisonTable(comparison: Comparison | undefined): string {
+  if (!comparison) return 'Not run this time: `--baseline N`.'
+  const { platform, baseline } = comparison
   const rows: [string, keyof Losses][] = [
     ['cycles', 'cycles'],
     ['acknowledged jobs', 'acknowledged'],
-    ['acknowledged and lost', 'lost'],
+    ['acknowledged, and nothing is left of it, neither job nor result', 'lost'],
     ['not ended within the bound', 'stuck'],
     ['ended otherwise than their task', 'wrong'],
     ['ran twice at the same time', 'overlaps'],
     ['effect came to its end more than once', 'repeatedEffects'],
   ]
-  const lines = rows.map(
-    ([what, name]) => `| ${what} | ${platform[name]} | ${baseline?.[name] ?? 'not run'} |`,
-  )
+  const lines = rows.map(([what, name]) => `| ${what} | ${platform[name]} | ${baseline[name]} |`)
   return `| | Noodle | BullMQ alone |\n|---|---|---|\n${lines.join('\n')}`
 }
 

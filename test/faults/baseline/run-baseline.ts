@@ -11,7 +11,7 @@ import { makeRandom } from '../random.ts'
 import { startWorkload } from '../workload.ts'
 import { queueName } from './baseline-job.ts'
 
-/** Those that both sides can meet: there is no Postgres here, and no ops. */
+/** Those that both sides can meet, in the order of all faults: there is no Postgres here, and no ops. */
 export const baselineFaults = [
   'worker killed',
   'Redis killed',
@@ -59,7 +59,7 @@ export async function runBaseline(options: {
   }
   try {
     for (let cycle = 1; cycle <= cycles; cycle++) {
-      const fault = allFaults.find(({ name }) => name === baselineFaults[cycle % baselineFaults.length])
+      const fault = allFaults.find(({ name }) => name === baselineFaults[(cycle - 1) % baselineFaults.length])
       if (!fault) throw new Error('A fault of the baseline is not there any more.')
       const workload = startWorkload(cluster, journal, random.fork(), { cycle })
       await sleep(random.between(300, 1200))
