@@ -7,7 +7,7 @@ const windowSeconds = 1.5
 /** So that a tier without nodes, or whose nodes are new, has something at hand. */
 const leastWindow = 32
 /** Each slot has one job running and one at hand. */
-const jobsPerSlot = 2
+export const jobsPerSlot = 2
 
 /** Jobs that may stand in Redis for a tier: what it drains in a moment, at least twice its slots, at most the limit. */
 export function windowSize(tier: { slots: number; drainPerSecond: number; limit: number }): number {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { deliveriesWanted, deliverySize, refillAfterMs, windowSize } from '../domain/dispatch-window.ts'
 import type { DispatchedJob } from '../store/jobs/dispatch.ts'
-import type { Fleet } from './fleet.ts'
+import { type Fleet, slotsOf } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
 /** Most jobs that a round moves per tier. */
@@ -44,12 +44,7 @@ export function makeDispatchRound(
     if (!deps.deliveries.isConnected()) return nextDueMs ?? undefined // nodes take what is ready themselves (T13)
     const { nodes } = await fleet()
     const waits = await Promise.all(
-      deps.tiers.map(({ name }) => {
-        const slots = nodes
-          .filter((node) => node.state === 'ready' && node.tiers.includes(name))
-          .reduce((sum, node) => sum + node.concurrency, 0)
-        return dispatchTier(deps, name, slots, memories)
-      }),
+      deps.tiers.map(({ name }) => dispatchTier(deps, name, slotsOf(nodes, name), memories)),
     )
     if (readied === roundSize) return 0
     const known = [...waits, nextDueMs].filter((ms) => ms !== undefined && ms !== null)

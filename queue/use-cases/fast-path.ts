@@ -1,7 +1,8 @@
 import { makeBatch } from '../../core/batch.ts'
+import { jobsPerSlot } from '../domain/dispatch-window.ts'
 import type { NewJob } from '../store/jobs/accept.ts'
 import { deliver } from './dispatch-jobs.ts'
-import { makeFleetView } from './fleet.ts'
+import { makeFleetView, slotsOf } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
 /**
@@ -16,9 +17,6 @@ export interface FastPath {
 }
 
 type FastPathDeps = Pick<QueueDeps, 'jobs' | 'nodes' | 'deliveries' | 'signals' | 'metrics' | 'tiers' | 'log'>
-
-/** Each slot may have one job running and one at hand, as in the dispatcher's window. */
-const jobsPerSlot = 2
 
 export function makeFastPath(deps: FastPathDeps): FastPath {
   const fleet = makeFleetView(deps)
@@ -50,13 +48,9 @@ export function makeFastPath(deps: FastPathDeps): FastPath {
     async openTiers() {
       if (!deps.deliveries.isConnected()) return new Map()
       const { nodes } = await fleet().catch(() => ({ nodes: [] }))
-      const slotsOf = (tier: string): number =>
-        nodes
-          .filter((node) => node.state === 'ready' && node.tiers.includes(tier))
-          .reduce((sum, node) => sum + node.concurrency, 0)
       return new Map(
         deps.tiers
-          .map(({ name }) => [name, slotsOf(name) * jobsPerSlot] as const)
+          .map(({ name }) => [name, slotsOf(nodes, name) * jobsPerSlot] as const)
           .filter(([, most]) => most > 0),
       )
     },

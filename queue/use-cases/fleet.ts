@@ -20,3 +20,10 @@ export function makeFleetView(deps: Pick<QueueDeps, 'nodes'>, maxAgeMs = 1000): 
     return latest.fleet
   }
 }
+
+/** Jobs of a tier that its ready nodes may run at once. A node that serves several tiers counts in each. */
+export function slotsOf(nodes: readonly Node[], tier: string): number {
+  return nodes
+    .filter((node) => node.state === 'ready' && node.tiers.includes(tier))
+    .reduce((sum, node) => sum + node.concurrency, 0)
+}
