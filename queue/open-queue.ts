@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid'
 import { makeBatch } from '../core/batch.ts'
 import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { makeTimeOrderedIds } from '../core/time-ordered-id.ts'
 import { openAuditTable } from './store/audit-table.ts'
 import { openCanariesTable } from './store/canaries-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
@@ -119,6 +119,7 @@ export async function openQueue(
         )
         return answers
       },
+      maxInFlight: 2,
       isItemFault: isRowFault,
     }),
     claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({
@@ -144,7 +145,7 @@ export async function openQueue(
       handBackLimit: config.HAND_BACK_LIMIT,
       retentionDays: config.RETENTION_DAYS,
     },
-    newId: uuidv7,
+    newId: makeTimeOrderedIds(),
     log,
     metrics,
   }

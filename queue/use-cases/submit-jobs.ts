@@ -128,7 +128,8 @@ function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
     nodeId: null,
     cancelRequestedAt: null,
     createdAt: accepted.createdAt,
-    dueAt: accepted.dueAt,
+    // As the statement reckons it, whose now() is the time of acceptance.
+    dueAt: job.spec.runAt ?? new Date(accepted.createdAt.getTime() + job.spec.delayMs),
     startedAt: null,
     finishedAt: null,
   }

@@ -12,7 +12,7 @@ export interface NewJob {
 }
 
 export type Accepted =
-  | { kind: 'accepted'; id: string; state: JobState; createdAt: Date; dueAt: Date }
+  | { kind: 'accepted'; id: string; state: JobState; createdAt: Date }
   /** The key was used before: the job that it made, and whether the body was the same. */
   | { kind: 'known'; id: string; isSameBody: boolean }
 
@@ -48,12 +48,12 @@ const statement = `
            max_attempts, backoff_ms, backoff_strategy, labels, replay_of, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
-    RETURNING id, state, created_at, due_at
+    RETURNING id, state, created_at
   ), event_rows AS (
     INSERT INTO job_events (job_id, seq, state)
     SELECT id, 1, 'pending' FROM inserted UNION ALL SELECT id, 2, 'queued' FROM inserted WHERE state = 'queued'
   )
-  SELECT id, state, created_at, due_at FROM inserted`
+  SELECT id, state, created_at FROM inserted`
 
 /**
  * T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. Due jobs of a tier in
@@ -65,7 +65,7 @@ export async function acceptJobs(
   jobs: readonly NewJob[],
   openTiers: ReadonlyMap<string, number> = new Map(),
 ): Promise<Accepted[]> {
-  const rows = await postgres.query<{ id: string; state: JobState; created_at: Date; due_at: Date }>(
+  const rows = await postgres.query<{ id: string; state: JobState; created_at: Date }>(
     statement,
     [JSON.stringify(jobs.map(toInput)), [...openTiers.keys()], [...openTiers.values()]],
     'accept-jobs',
@@ -80,8 +80,7 @@ export async function acceptJobs(
         )
   return jobs.map((job) => {
     const row = accepted.get(job.id)
-    if (row)
-      return { kind: 'accepted', id: row.id, state: row.state, createdAt: row.created_at, dueAt: row.due_at }
+    if (row) return { kind: 'accepted', id: row.id, state: row.state, createdAt: row.created_at }
     const first = job.idempotency && known.get(keyOf(job.userId, job.idempotency.key))
     if (!first) throw new Error(`Job ${job.id} was neither stored nor known.`)
     return {
