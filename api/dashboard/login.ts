@@ -4,7 +4,7 @@ import { permissionsOfRole } from '../../queue/domain/user.ts'
 import { dashboardSeconds } from '../auth/auth.ts'
 import { checkLogin } from '../auth/sessions.ts'
 import type { GatewayDeps } from '../http/gateway-deps.ts'
-import { contextOf } from '../http/serve-route.ts'
+import { contextOf } from '../http/request-context.ts'
 import { loginPage, refusedPage } from './pages.ts'
 
 const cookieName = 'noodle_admin'

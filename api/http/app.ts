@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import express from 'express'
 import helmet from 'helmet'
 import { performance } from 'node:perf_hooks'
+import type { Logger } from '../../core/logger.ts'
 import { dashboardRouter } from '../dashboard/bull-board.ts'
+import { answer } from './answer.ts'
 import { docsRoutes } from './docs/docs-routes.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
 import { notYet } from './not-yet.ts'
@@ -10,7 +12,8 @@ import { HttpProblem, toProblem } from './problem.ts'
 import { rateLimit } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import { allRoutes } from './routes.ts'
-import { contextOf, serveRoute } from './serve-route.ts'
+import { contextOf, type RequestContext } from './request-context.ts'
+import { serveRoute } from './serve-route.ts'
 
 /** The gateway's HTTP side, without a port. */
 export function makeApp(deps: GatewayDeps): express.Express {
@@ -20,17 +23,14 @@ export function makeApp(deps: GatewayDeps): express.Express {
   app.set('trust proxy', deps.config.TRUST_PROXY_HOPS)
   app.set('query parser', 'simple')
 
-  app.use(identify(deps))
-  app.use(measure(deps))
-  app.use(helmet())
-  app.use('/admin', dashboardRouter(deps))
-  app.use(authenticate(deps))
+  app.use(admit(deps))
+  app.use('/admin', helmet(), nameRequest, dashboardRouter(deps))
   const limit = rateLimit(deps)
 
   const routes: Route[] = [...allRoutes(deps), ...docsRoutes(() => routes)]
   for (const route of routes)
-    app[route.method](route.path, ...(route.isUnlimited ? [] : [limit]), serveRoute(deps, route))
-  app.use(limit, refuseOtherMethods(routes), notYet, () => {
+    app[route.method](route.path, ...(route.isUnlimited ? [] : limit), serveRoute(deps, route))
+  app.use(...limit, refuseOtherMethods(routes), notYet, () => {
     throw new HttpProblem(404, 'There is no such page; /docs lists all calls.')
   })
   app.use(answerError)
@@ -39,55 +39,58 @@ export function makeApp(deps: GatewayDeps): express.Express {
 
 const requestIdShape = /^[A-Za-z0-9._-]{1,64}$/
 
-/** A request keeps the id that the client or the load balancer gave it. */
-function identify(deps: GatewayDeps): express.RequestHandler {
-  return (request, response, next) => {
-    const given = request.get('X-Request-Id')
-    const requestId = given !== undefined && requestIdShape.test(given) ? given : randomUUID()
-    response.setHeader('X-Request-Id', requestId)
-    Object.assign(response.locals, {
-      requestId,
-      log: deps.queue.log.child({ requestId }),
-      actor: undefined,
-      authError: undefined,
-    })
-    next()
-  }
-}
-
-function measure(deps: GatewayDeps): express.RequestHandler {
-  return (request, response, next) => {
-    const startedMs = performance.now()
-    response.on('finish', () => {
-      const seconds = (performance.now() - startedMs) / 1000
-      const matched = request.route as { path?: unknown } | undefined
-      const route =
-        typeof matched?.path === 'string' ? `${request.baseUrl}${matched.path}` : request.baseUrl || 'none'
-      deps.queue.metrics.httpRequests.observe(
-        { method: request.method, route, status: response.statusCode },
-        seconds,
-      )
-      contextOf(response).log.debug('request answered', {
-        method: request.method,
-        route,
-        status: response.statusCode,
-        durationMs: seconds * 1000,
-      })
-    })
-    next()
-  }
-}
-
-function authenticate(deps: GatewayDeps): express.RequestHandler {
+/** What each request goes through first. One function, because each layer of Express costs a request as much as this one's work. */
+function admit(deps: GatewayDeps): express.RequestHandler {
   return async (request, response, next) => {
-    const context = contextOf(response)
+    const startedMs = performance.now()
+    const context = makeContext(deps, request)
+    response.locals = context as typeof response.locals & RequestContext
+    response.on('finish', () => {
+      measure(deps, request, response, performance.now() - startedMs)
+    })
     try {
-      context.actor = await deps.auth.authenticate(request.get('Authorization'))
+      context.actor = await deps.auth.authenticate(request.headers.authorization)
     } catch (error) {
       context.authError = error as Error
     }
     next()
   }
+}
+
+/** A request keeps the id that the client or the load balancer gave it. */
+function makeContext(deps: GatewayDeps, request: express.Request): RequestContext {
+  const given = request.headers['x-request-id']
+  const requestId = typeof given === 'string' && requestIdShape.test(given) ? given : randomUUID()
+  let log: Logger | undefined
+  return {
+    requestId,
+    get log() {
+      return (log ??= deps.queue.log.child({ requestId }))
+    },
+    actor: undefined,
+    authError: undefined,
+    rateHeaders: undefined,
+  }
+}
+
+function measure(
+  deps: GatewayDeps,
+  request: express.Request,
+  response: express.Response,
+  durationMs: number,
+): void {
+  const matched = request.route as { path?: unknown } | undefined
+  const route =
+    typeof matched?.path === 'string' ? `${request.baseUrl}${matched.path}` : request.baseUrl || 'none'
+  const { method } = request
+  const status = response.statusCode
+  deps.queue.metrics.httpRequests.observe({ method, route, status }, durationMs / 1000)
+  contextOf(response).log.debug('request answered', { method, route, status, durationMs })
+}
+
+const nameRequest: express.RequestHandler = (_request, response, next) => {
+  response.setHeader('X-Request-Id', contextOf(response).requestId)
+  next()
 }
 
 function refuseOtherMethods(routes: readonly Route[]): express.RequestHandler {
@@ -124,6 +127,9 @@ const answerError: express.ErrorRequestHandler = (error: unknown, request, respo
     response.destroy()
     return
   }
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+  answer(response, contextOf(response), {
+    status: problem.status,
+    headers: { ...headers, 'Content-Type': 'application/problem+json; charset=utf-8' },
+    text: JSON.stringify(problem),
+  })
 }

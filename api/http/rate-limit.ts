@@ -1,43 +1,58 @@
 import type express from 'express'
-import { rateLimit as limitRequests, type Store } from 'express-rate-limit'
+import { rateLimit as limitRequests, type RateLimitInfo, type Store } from 'express-rate-limit'
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { Actor } from '../../queue/domain/user.ts'
 import type { RateCounts } from '../../queue/store/rate-counts.ts'
 import { networkOf } from '../auth/login-limits.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
-import { contextOf } from './serve-route.ts'
+import { contextOf } from './request-context.ts'
 
 const minuteMs = 60_000
 
 /**
  * Requests a minute, per user, or per network without a valid token. Counted in Redis together with the other gateways', without a round trip a
- * request; while Redis is away each gateway counts by itself. Headers as draft-ietf-httpapi-ratelimit-headers-08.
+ * request; while Redis is away each gateway counts by itself. Headers as draft-ietf-httpapi-ratelimit-headers-08,
+ * written here: the library would hash the key anew for each request.
  */
-export function rateLimit(deps: GatewayDeps): express.RequestHandler {
+export function rateLimit(deps: GatewayDeps): express.RequestHandler[] {
   const limit = deps.config.RATE_LIMIT_REQUESTS_PER_MINUTE
-  if (limit === 0) return (_request, _response, next) => next()
-  return limitRequests({
+  if (limit === 0) return []
+  const count = limitRequests({
     limit,
     windowMs: minuteMs,
-    standardHeaders: 'draft-8',
+    standardHeaders: false,
     legacyHeaders: false,
-    identifier: 'requests',
     store: storeOver(deps.queue.rateCounts),
-    validate: { keyGeneratorIpFallback: false }, // it looks for ipKeyGenerator by name; networkOf calls it
+    validate: false, // it would look for ipKeyGenerator by name (networkOf calls it) and check each request's count again
     keyGenerator: (request, response) => {
       const { actor } = contextOf(response)
       return actor ? `requests:user:${actor.userId}` : `requests:network:${networkOf(request.ip ?? '')}`
     },
-    handler: (request, _response, next) => {
-      const resetAt = (request as express.Request & { rateLimit?: { resetTime?: Date } }).rateLimit?.resetTime
-      const waitMs = resetAt ? resetAt.getTime() - Date.now() : minuteMs
+    handler: (request, response, next) => {
+      const { resetMs } = tellRate(request, response)
       next(
         new QueueError('TOO_MANY', `More than ${String(limit)} requests a minute; try again later.`, {
-          retryAfterSeconds: waitMs / 1000,
+          retryAfterSeconds: resetMs / 1000,
         }),
       )
     },
   })
+  const tell: express.RequestHandler = (request, response, next) => {
+    tellRate(request, response)
+    next()
+  }
+  return [count, tell]
+}
+
+/** Writes what the library found out into the answer's headers. */
+function tellRate(request: express.Request, response: express.Response): { resetMs: number } {
+  const { rateLimit } = request as express.Request & { rateLimit?: RateLimitInfo }
+  if (!rateLimit) return { resetMs: minuteMs }
+  const resetMs = (rateLimit.resetTime?.getTime() ?? 0) - Date.now()
+  const policy = `"requests"; q=${String(rateLimit.limit)}; w=${String(minuteMs / 1000)}`
+  const left = `"requests"; r=${String(rateLimit.remaining)}; t=${String(Math.max(0, Math.ceil(resetMs / 1000)))}`
+  contextOf(response).rateHeaders = { RateLimit: left, 'RateLimit-Policy': policy }
+  return { resetMs }
 }
 
 /** Counts jobs about to be submitted against the user's limit. @throws TOO_MANY, and then none of them is counted */

@@ -14,10 +14,9 @@ import { taskRoutes } from './tasks/task-routes.ts'
 import { tierRoutes } from './tiers/tier-routes.ts'
 import { userRoutes } from './users/user-routes.ts'
 
-/** Every call of the API. */
+/** Every call of the API. Express looks through them in this order, so what is called most comes first. */
 export function allRoutes(deps: GatewayDeps): Route[] {
   return [
-    ...authRoutes(deps),
     submitJobRoute(deps),
     submitBatchRoute(deps),
     listJobsRoute(deps),
@@ -25,6 +24,7 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     listEventsRoute(deps),
     cancelJobRoute(deps),
     replayJobRoute(deps),
+    ...authRoutes(deps),
     ...tierRoutes(deps),
     ...nodeRoutes(deps),
     ...taskRoutes(deps),

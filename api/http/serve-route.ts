@@ -1,28 +1,19 @@
 import type express from 'express'
-import type { Logger } from '../../core/logger.ts'
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { Actor } from '../../queue/domain/user.ts'
+import { answer, setCommonHeaders } from './answer.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
 import { HttpProblem } from './problem.ts'
 import { hasBody, readJsonBody } from './read-body.ts'
+import { contextOf, type RequestContext } from './request-context.ts'
 import type { Access, Reply, Route } from './route.ts'
 import { validate } from './validate.ts'
-
-/** What the middleware before a route found out about a request; kept in `response.locals`. */
-export interface RequestContext {
-  requestId: string
-  log: Logger
-  actor: Actor | undefined
-  /** Why the token was refused; told only after the rate limit has counted the request. */
-  authError: Error | undefined
-}
-
-export const contextOf = (response: express.Response): RequestContext => response.locals as RequestContext
 
 /** Turns a route into an Express handler: access, then shapes, then the handler, then the reply. */
 export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHandler {
   return async (request, response) => {
-    const { requestId, log, actor, authError } = contextOf(response)
+    const context = contextOf(response)
+    const { requestId, actor, authError } = context
     if (route.access !== 'anyone' && authError !== undefined) throw authError
     permit(deps, route.access, actor)
 
@@ -43,15 +34,19 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
       json,
       actor,
       header: (name) => request.get(name),
-      address: request.ip ?? '',
+      get address() {
+        return request.ip ?? ''
+      },
       requestId,
       get gone() {
         return (gone ??= whenGone(response))
       },
-      log,
+      get log() {
+        return context.log
+      },
       raw: { request, response },
     })
-    await send(response, reply)
+    await send(response, context, reply)
   }
 }
 
@@ -93,14 +88,20 @@ function refuseBody(route: Route, request: express.Request): void {
   })
 }
 
-async function send(response: express.Response, reply: Reply): Promise<void> {
+async function send(response: express.Response, context: RequestContext, reply: Reply): Promise<void> {
   if ('stream' in reply) {
+    setCommonHeaders(response, context)
     await reply.stream(response)
     return
   }
-  response.status(reply.status)
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  if (reply.body === undefined) response.end()
-  else if (typeof reply.body === 'string') response.end(reply.body)
-  else response.json(reply.body)
+  const { status, body } = reply
+  if (body === undefined) answer(response, context, { status, headers: { ...reply.headers }, text: '' })
+  else if (typeof body === 'string')
+    answer(response, context, { status, headers: { ...reply.headers }, text: body })
+  else
+    answer(response, context, {
+      status,
+      headers: { ...reply.headers, 'Content-Type': 'application/json; charset=utf-8' },
+      text: JSON.stringify(body),
+    })
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { QueueError } from '../../queue/domain/errors.ts'
 
 export interface JsonLimits {
@@ -14,12 +15,8 @@ export const bodyLimits: JsonLimits = { maxDepth: 32, maxKeys: 10_000 }
  * @throws INVALID_REQUEST naming the place
  */
 export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits = bodyLimits): unknown {
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (error) {
-    throw invalid('', 'is not valid UTF-8', error)
-  }
+  if (!isUtf8(bytes)) throw invalid('', 'is not valid UTF-8')
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   let value: unknown
   try {
     value = JSON.parse(text)
