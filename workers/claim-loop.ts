@@ -14,7 +14,7 @@ import { makeDirectIntake } from './direct-intake.ts'
 import { makeServiceTimes } from './service-times.ts'
 import { makeSlots } from './slots.ts'
 
-export interface ClaimLoopOptions extends RunTaskOptions {
+export interface ClaimLoopOptions extends Omit<RunTaskOptions, 'hasLapsed'> {
   tiers: readonly string[]
   /** Jobs at once, over all tiers. */
   concurrency: number
@@ -131,7 +131,12 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
       if (runs.count() < concurrency * heldPerSlot) release()
     }
     try {
-      const ranMs = await holdJob(deps, run, { ...options, abandon: abandon.signal, onRan })
+      const ranMs = await holdJob(deps, run, {
+        ...options,
+        hasLapsed: (boot) => lease.hasLapsed(boot),
+        abandon: abandon.signal,
+        onRan,
+      })
       serviceTimes.observe(run.job.tier, run.job.task, ranMs)
     } finally {
       runs.end(run)

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
 import type { Component } from '../core/lifecycle.ts'
+import type { LeaseGuard } from './lease-guard.ts'
 
 /** What the thread gets. It shares memory with the main thread and needs nothing else of it. */
 export interface WatchdogData {
@@ -12,10 +13,7 @@ export interface WatchdogData {
   lookMs: number
 }
 
-export interface LeaseWatchdog extends Component {
-  /** `performance.now()` by which the main thread promises to have renewed the lease or stopped its jobs; null when it holds nothing to promise for. */
-  guardUntil(untilMs: number | null): void
-}
+export type LeaseWatchdog = Component & LeaseGuard
 
 /** A thread of its own that kills the children and this process by SIGKILL, should the event loop hang beyond the lease: others may run its jobs by then. */
 export function makeLeaseWatchdog(options: { groups: Int32Array; leaseMs: number }): LeaseWatchdog {

@@ -19,6 +19,7 @@ import { readInheritedEnvironment } from './executors/command-environment.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
+import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeNodeLease } from './node-lease.ts'
 import { measureResources } from './node-resources.ts'
@@ -62,9 +63,10 @@ const queue = await openQueue(config, { name: 'worker', log, metrics })
 const { deps } = queue
 
 const inherited = readInheritedEnvironment()
-const groups = makeProcessGroups({ most: config.CONCURRENCY, path: inherited.PATH })
-const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
 const mark = ownMark()
+const keeper = makeKeeper({ mark, log })
+const groups = makeProcessGroups({ most: config.CONCURRENCY, path: inherited.PATH, keeper })
+const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
 const scratchFolders = makeScratchFolders(mark)
 const command = makeCommandTask({
   programs,
@@ -72,7 +74,6 @@ const command = makeCommandTask({
   inherited,
   outputBytes: config.COMMAND_OUTPUT_BYTES,
   scratchFolders,
-  mark,
 })
 const offered: Task[] = [echo, sleep, ...(programs.names.length > 0 ? [command] : [])]
 // Whatever way the process ends, as long as it can still act.
@@ -98,7 +99,7 @@ const lease = makeNodeLease(deps, {
     tasks: offered.map((task) => toOffer(task.definition)),
   },
   runs,
-  watchdog,
+  guards: [watchdog, keeper],
   killAll: () => groups.killAll(),
   onDraining: () => claimLoop.stopIntake(),
   killGraceMs: config.KILL_GRACE_MS,
@@ -133,6 +134,7 @@ await runProcess({
     stores,
     makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log, isHealthy: () => !isStopping }),
     watchdog,
+    keeper,
     lease,
     claimLoop,
     consumerWatchdog,

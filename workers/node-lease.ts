@@ -7,7 +7,8 @@ import type { HeldJob } from '../queue/store/nodes-table.ts'
 import { handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import type { Boot } from './boot.ts'
-import type { LeaseWatchdog } from './lease-watchdog.ts'
+import type { LeaseGuard } from './lease-guard.ts'
+import { machineMs } from './machine-clock.js'
 import type { Runs } from './runs.ts'
 
 /** This process's place in the register of nodes, and its right to hold jobs. */
@@ -16,6 +17,8 @@ export interface NodeLease extends Component {
   liveBoot(options: { waitMs: number; signal: AbortSignal }): Promise<Boot | null>
   /** True when `boot` holds its lease now. */
   isLive(boot: Boot): boolean
+  /** True when what `boot` runs may have been killed by now because its lease was not renewed, even if nobody here has noticed it yet. */
+  hasLapsed(boot: Boot): boolean
   /** Has the rows that this boot holds looked at now: something about them has changed. */
   lookNow(): void
 }
@@ -23,7 +26,8 @@ export interface NodeLease extends Component {
 export interface NodeLeaseOptions {
   node: Omit<NodeRegistration, 'bootId'>
   runs: Runs
-  watchdog: LeaseWatchdog
+  /** They act a little later than the node itself does. */
+  guards: readonly LeaseGuard[]
   /** Ends all that runs, at once: it may be given to others from now on. */
   killAll: () => void
   /** Called once, when the node is told to take no more jobs. */
@@ -46,12 +50,14 @@ const goodbyeDeadlineMs = 2000
  */
 export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeLease {
   const { nodes, signals, settings, newId, log } = deps
-  const { node, runs, watchdog } = options
+  const { node, runs, guards } = options
   const { leaseMs } = settings
   let boot: (Boot & { end: () => void }) | undefined
   /** Kept over a try whose answer was lost: it may have been registered. */
   let nextBootId = newId()
   let liveUntilMs = 0
+  /** The same on the machine's clock, which counts also while the machine sleeps. */
+  let liveUntilMachineMs = 0
   let expiry: NodeJS.Timeout | undefined
   let isDraining = false
   let isTakenLogged = false
@@ -60,24 +66,36 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
   const isRegistered = (): boolean => boot !== undefined
   const isLive = (): boolean => boot !== undefined && performance.now() < liveUntilMs
 
+  /** `sentAtMs`: on the machine's clock, when the renewal was sent. */
   function trust(sentAtMs: number): void {
-    liveUntilMs = sentAtMs + leaseMs - marginOf(leaseMs)
-    watchdog.guardUntil(sentAtMs + leaseMs - marginOf(leaseMs) / 2)
+    const untilMs = sentAtMs + leaseMs - marginOf(leaseMs)
+    const live = performance.now() + untilMs - machineMs()
+    guard(live)
+    // Frozen until now: the guards may have killed what ran, and the timer had no turn yet. Asked after they were told, so that they can't do so later.
+    if (liveUntilMs > 0 && machineMs() >= liveUntilMachineMs) {
+      expire()
+      guard(live)
+    }
+    liveUntilMs = live
+    liveUntilMachineMs = untilMs
     clearTimeout(expiry)
     expiry = setTimeout(expire, Math.max(0, liveUntilMs - performance.now()))
     for (const wake of liveWaiters.splice(0)) wake()
   }
 
+  function guard(liveMs: number | null): void {
+    for (const each of guards) each.guardUntil(liveMs === null ? null : liveMs + marginOf(leaseMs) / 2)
+  }
+
   function expire(): void {
-    watchdog.guardUntil(null)
     log.warn('lease could not be renewed in time, all jobs of this node are stopped', { runs: runs.count() })
     stopAll()
   }
 
   function stopAll(): void {
-    liveUntilMs = 0
+    liveUntilMs = liveUntilMachineMs = 0
     clearTimeout(expiry)
-    watchdog.guardUntil(null)
+    guard(null)
     runs.stopAll({ reason: 'lease lost', killGraceMs: 0 })
     options.killAll() // also those that were stopping already, within their grace
   }
@@ -85,7 +103,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
   async function tick(): Promise<void> {
     if (!boot) return register()
     const current = boot
-    const sentAtMs = performance.now()
+    const sentAtMs = machineMs()
     const renewal = await nodes.renew(current.id, leaseMs)
     if (!renewal) {
       log.warn('this node was given up, its lease ran out; it registers anew', {
@@ -125,7 +143,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
 
   async function register(): Promise<void> {
     const bootId = nextBootId
-    const sentAtMs = performance.now()
+    const sentAtMs = machineMs()
     const isRegistered =
       (await nodes.register({ ...node, bootId }, leaseMs)) ||
       (await nodes.findLive(node.id))?.bootId === bootId
@@ -187,7 +205,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     async stop() {
       await loop.stop()
       clearTimeout(expiry)
-      watchdog.guardUntil(null)
+      guard(null)
       const last = boot
       boot = undefined
       liveUntilMs = 0
@@ -213,6 +231,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
       return (!signal.aborted && isLive() && boot) || null
     },
     isLive: (candidate) => candidate === boot && isLive(),
+    hasLapsed: (candidate) => candidate !== boot || machineMs() >= liveUntilMachineMs,
     lookNow: () => loop.nudge(),
   }
 }

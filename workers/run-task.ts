@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
+import type { Boot } from './boot.ts'
 import type { Run } from './runs.ts'
 import { PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
 
@@ -11,6 +12,8 @@ export interface RunTaskOptions {
   resultBytes: number
   /** How long processes get between SIGTERM and SIGKILL when the time of a job is up. */
   killGraceMs: number
+  /** True when the processes of a job may have been killed because the lease of the node ran out. */
+  hasLapsed: (boot: Boot) => boolean
 }
 
 /** What there is to report of a run: its end, or that it was stopped before and for what. */
@@ -50,6 +53,8 @@ export async function runTask(run: Run, options: RunTaskOptions): Promise<TaskEn
     return { kind: 'succeeded', result, usage: usage() }
   } catch (error) {
     if (signal.aborted) return stopped()
+    // A process that was frozen may hear first that its children died, and then that they had to.
+    if (options.hasLapsed(run.boot)) return { kind: 'stopped', reason: 'lease lost', usage: usage() }
     const code = error instanceof TaskFailure ? error.code : 'TASK_ERROR'
     return failed(
       code,

@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bullPrefix } from '../../queue/store/redis-keys.ts'
-import { listProcesses, readChildren, readEnvironment, readStat } from '../../workers/executors/proc.ts'
-import { markVariable, workerFolderPrefix } from '../../workers/executors/worker-mark.ts'
+import { findMarked } from '../../workers/executors/marked-processes.js'
+import { readChildren, readStat } from '../../workers/executors/proc.ts'
+import { workerFolderPrefix } from '../../workers/executors/worker-mark.ts'
 import type { Cluster } from './cluster.ts'
 import type { Violation } from './invariants.ts'
 
@@ -68,9 +69,8 @@ function lookAtProcesses({ processes, scratch }: Cluster): Violation[] {
   const workers = processes.filter(({ role }) => role === 'worker')
   const ours = new Set(workers.flatMap((worker) => worker.pids()))
   const violations: Violation[] = []
-  for (const pid of listProcesses()) {
-    const mark = readEnvironment(pid).find((entry) => entry.startsWith(`${markVariable}=`))
-    if (mark && ours.has(Number(mark.split('-')[1])))
+  for (const { pid, mark } of findMarked()) {
+    if (ours.has(Number(mark.split('-')[1])))
       violations.push({ invariant: 'I8', what: `process ${pid} of a job lives on at rest` })
   }
   for (const zombie of workers.flatMap((worker) => readChildren(worker.pid() ?? 0)).filter(isZombie))

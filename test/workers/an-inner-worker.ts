@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeClaimLoop } from '../../workers/claim-loop.ts'
 import { echo, sleep } from '../../workers/executors/builtin.ts'
-import { makeLeaseWatchdog } from '../../workers/lease-watchdog.ts'
 import { makeNodeLease } from '../../workers/node-lease.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { cleanUp } from '../support/clean-up.ts'
@@ -19,15 +18,11 @@ export function openNode(
   { id = `node-${deps.newId()}`, tiers = ['small'], concurrency = 2 }: NodeSettings = {},
 ) {
   const runs = makeRuns()
-  const watchdog = makeLeaseWatchdog({
-    groups: new Int32Array(new SharedArrayBuffer(4)),
-    leaseMs: deps.settings.leaseMs,
-  })
   let kills = 0
   const lease = makeNodeLease(deps, {
     node: { id, tiers, cpus: 1, memoryMb: 1, gpus: 0, concurrency, version: '0', tasks: [] },
     runs,
-    watchdog, // not started: this process hangs for nobody
+    guards: [],
     killAll: () => kills++,
     onDraining() {},
     killGraceMs: 10,

@@ -13,12 +13,13 @@ function aTask(run: Task['run']): Task {
 }
 
 /** Begins a run of the task and tells how it ended. */
-function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}) {
+function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}, { hasLapsed = false } = {}) {
   const run = makeRuns().begin(aClaimedJob({ task: task.definition.name, ...fields }), boot)
   const ended = runTask(run, {
     tasks: new Map([[task.definition.name, task]]),
     resultBytes: 1024,
     killGraceMs: 50,
+    hasLapsed: () => hasLapsed,
   })
   return { ended, stop: (stop: Stop) => run.stopping.abort(stop) }
 }
@@ -87,6 +88,19 @@ test('a cancelled run ends as cancelled, one that must go is told from one that 
 
 test('a task that this node does not have may be tried again elsewhere', async () => {
   const run = makeRuns().begin(aClaimedJob({ task: 'render' }), boot)
-  const end = await runTask(run, { tasks: new Map(), resultBytes: 1024, killGraceMs: 50 })
+  const end = await runTask(run, {
+    tasks: new Map(),
+    resultBytes: 1024,
+    killGraceMs: 50,
+    hasLapsed: () => false,
+  })
   expect(end).toMatchObject({ isFinal: false, error: { code: 'TASK_UNKNOWN' } })
+})
+
+test('a failure that is seen only after the lease ran out is none: the processes may have been killed for it', async () => {
+  const killed = aTask(() => Promise.reject(new Error('ended by SIGKILL')))
+  expect(await begin(killed, {}, { hasLapsed: true }).ended).toMatchObject({
+    kind: 'stopped',
+    reason: 'lease lost',
+  })
 })

@@ -214,7 +214,8 @@ test('when a worker is killed its job runs elsewhere under a higher fence, and n
   })
   await reapNodes(deps)
   await startWorker(stores, { NODE_ID: 'second' }).ready
-  expect(isAlive(child)).toBe(false) // cleared away at the start of the next worker
+  expect(isAlive(child)).toBe(false)
+  // Its folder is cleared away at the start of the next worker.
   expect(readdirSync(tmpdir()).filter((name) => name.includes(`-${String(first.pid)}-`))).toEqual([])
   expect(await ended(deps, id)).toMatchObject({
     state: 'succeeded',

@@ -6,7 +6,6 @@ import { commandEnvironment, type InheritedEnvironment } from './command-environ
 import { makeOutputTail } from './output-tail.ts'
 import type { GroupEnd, ProcessGroup, ProcessGroups } from './process-groups.ts'
 import type { ScratchFolders } from './scratch-folders.ts'
-import { markVariable } from './worker-mark.ts'
 
 export interface CommandOptions {
   programs: AllowedPrograms
@@ -15,8 +14,6 @@ export interface CommandOptions {
   /** How much of the end of stdout and of stderr is kept. */
   outputBytes: number
   scratchFolders: ScratchFolders
-  /** Tells this worker's processes from others'. */
-  mark: string
 }
 
 const [, , definition] = builtinTasks
@@ -53,7 +50,6 @@ export function makeCommandTask(options: CommandOptions): Task {
           NOODLE_JOB_ID: job.id,
           NOODLE_ATTEMPT: String(job.attempt),
           NOODLE_FENCE: String(job.fence),
-          [markVariable]: options.mark,
         }
         const env = commandEnvironment(options.inherited, { scratch, marks }, payload.env)
         signal.throwIfAborted() // nobody would hear of it later

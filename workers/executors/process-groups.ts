@@ -1,7 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Usage } from '../../queue/domain/job.ts'
+import type { Keeper } from '../keeper.ts'
 import { findAllInPath } from './allowed-programs.ts'
+import { markVariable } from './marked-processes.js'
 import { isGroupAlive } from './proc.ts'
 import { makeUsageMeter } from './process-usage.ts'
 
@@ -9,6 +11,7 @@ export interface ProgramStart {
   /** Absolute path. */
   file: string
   args: readonly string[]
+  /** The mark of the worker comes to it. */
   env: Record<string, string>
   cwd: string
   /** What the program reads; without it, nothing. */
@@ -47,18 +50,24 @@ const vanishDeadlineMs = 500
 
 /**
  * `most`: groups that may live at once. `path`: where to look for setpriv, which on Linux has the kernel kill a leader whose worker died, even by
- * SIGKILL. Without it only the sweep at a worker's next start does.
+ * SIGKILL. `keeper` does so a moment later, and for all of the group.
  */
-export function makeProcessGroups(options: { most: number; path: string }): ProcessGroups {
+export function makeProcessGroups(options: {
+  most: number
+  path: string
+  keeper: Pick<Keeper, 'mark' | 'watch'>
+}): ProcessGroups {
+  const { keeper } = options
   const shared = new Int32Array(new SharedArrayBuffer(options.most * Int32Array.BYTES_PER_ELEMENT))
   const deathSignal = findDeathSignalPrefix(options.path)
   const meter = makeUsageMeter()
 
   function start(program: ProgramStart): ProcessGroup {
     const [file = program.file, ...args] = [...deathSignal, program.file, ...program.args]
+    const env = { ...program.env, [markVariable]: keeper.mark() }
     const child = spawn(file, args, {
       cwd: program.cwd,
-      env: program.env,
+      env,
       detached: true, // setsid: a session and a group of its own
       stdio: [program.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
@@ -67,6 +76,7 @@ export function makeProcessGroups(options: { most: number; path: string }): Proc
 
     const place = shared.indexOf(0)
     shared[place] = pid
+    const groupEnded = keeper.watch(pid)
     meter.begin(pid)
     child.stdout?.on('data', program.onStdout)
     child.stderr?.on('data', program.onStderr)
@@ -80,6 +90,7 @@ export function makeProcessGroups(options: { most: number; path: string }): Proc
         clearTimeout(killTimer)
         signalGroup(pid, 'SIGKILL') // what the leader left behind
         if (place >= 0) shared[place] = 0
+        groupEnded()
         void Promise.all([pipesClosed(child), groupGone(pid)]).then(() =>
           resolve({ exitCode, signal, usage }),
         )

@@ -2,14 +2,14 @@ import { readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '../../core/logger.ts'
-import { listProcesses, pidNamespace, readEnvironment, readStat } from './proc.ts'
+import { findMarked } from './marked-processes.js'
+import { pidNamespace, readStat } from './proc.ts'
 
 /*
  * Each worker process has a mark that no other ever has: what it starts carries it in its environment, and its folder of scratch folders in its name.
  * So a worker can clear away, at its start, what one that was killed has left behind.
  */
 
-export const markVariable = 'NOODLE_WORKER'
 export const workerFolderPrefix = 'noodle-worker-'
 
 /** `<pid namespace>-<pid>-<start>`; outside Linux only the pid, and nothing is cleared away. */
@@ -31,10 +31,9 @@ export function clearAwayDeadWorkers(log: Logger): void {
   }
 
   let killed = 0
-  for (const pid of listProcesses()) {
-    const mark = readEnvironment(pid).find((entry) => entry.startsWith(`${markVariable}=`))
+  for (const { pid, mark } of findMarked()) {
     // A process of a container within has its worker's pid as the container counts it.
-    if (!mark || pidNamespace(pid) !== namespace || !isDead(mark.slice(markVariable.length + 1))) continue
+    if (pidNamespace(pid) !== namespace || !isDead(mark)) continue
     try {
       process.kill(pid, 'SIGKILL')
       killed++

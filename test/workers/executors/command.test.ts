@@ -6,6 +6,8 @@ import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
 import { findAllowedPrograms } from '../../../workers/executors/allowed-programs.ts'
 import { makeCommandTask } from '../../../workers/executors/command.ts'
 import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
+import { ownMark } from '../../../workers/executors/worker-mark.ts'
+import { makeKeeper } from '../../../workers/keeper.ts'
 import type { Stop } from '../../../workers/task.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { aClaimedJob, aFolder, aScript, isAlive, readPid, stubbornScript } from '../a-run.ts'
@@ -17,11 +19,17 @@ interface Ended {
   usage: Omit<Usage, 'wallMs'>
 }
 
+let keepers = 0
+
 /** Commands as a worker with this configuration runs them. */
 function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
   const scratch = aFolder()
-  const groups = makeProcessGroups({ most: 10, path: PATH })
-  cleanUp(() => groups.killAll())
+  const keeper = makeKeeper({ mark: `${ownMark()}-${String(keepers++)}`, log: silentLogger })
+  const groups = makeProcessGroups({ most: 10, path: PATH, keeper })
+  cleanUp(async () => {
+    groups.killAll()
+    await keeper.stop()
+  })
   let folders = 0
   const task = makeCommandTask({
     programs: findAllowedPrograms(allow, { path: PATH, log: silentLogger }),
@@ -36,7 +44,6 @@ function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
       },
       removeAll() {},
     },
-    mark: 'test',
   })
   return {
     scratch,
@@ -157,7 +164,7 @@ test("a command's environment holds its marks and what the payload sets, and not
     NOODLE_JOB_ID: '01900000-0000-7000-8000-0000000000ff',
     NOODLE_ATTEMPT: '2',
     NOODLE_FENCE: '9',
-    NOODLE_WORKER: 'test',
+    NOODLE_WORKER: expect.stringMatching(`^${ownMark()}-\\d+-0$`),
   })
 })
 
