@@ -23,6 +23,7 @@ import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeNodeLease } from './node-lease.ts'
 import { measureResources } from './node-resources.ts'
+import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRuns } from './runs.ts'
 import type { Task } from './task.ts'
 
@@ -135,6 +136,7 @@ await runProcess({
     makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log, isHealthy: () => !isStopping }),
     watchdog,
     keeper,
+    makeOrphanSweeper({ mark, runs, log }),
     lease,
     claimLoop,
     consumerWatchdog,
