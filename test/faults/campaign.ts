@@ -80,7 +80,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
         journal,
         profile,
         random: random.fork(),
-        mix: options.mix,
+        mix: options.mix ?? fault.mix,
         fault,
         cycle,
       })

@@ -132,7 +132,7 @@ function checkEffects(job: JobSnapshot, report: Report): void {
       report('I9', `job ${job.id} went on under fence ${fence} after fence ${newest} had begun`, job)
     newest = Math.max(newest, fence)
   }
-  const hasEffect = job.kind === 'effect' || job.kind === 'long effect'
+  const hasEffect = ['effect', 'long effect', 'outlasting effect'].includes(job.kind)
   if (
     hasEffect &&
     job.state === 'succeeded' &&

@@ -8,6 +8,7 @@ export type JobKind =
   | 'long sleep'
   | 'effect'
   | 'long effect'
+  | 'outlasting effect'
   | 'failing'
   | 'crashing'
   | 'cancelled'
@@ -23,6 +24,7 @@ export const usualMix: JobMix = {
   'long sleep': 6,
   effect: 12,
   'long effect': 4,
+  'outlasting effect': 0, // only where a fault asks for it: a cycle lasts as long as its longest job
   failing: 3,
   crashing: 3,
   cancelled: 8,
@@ -36,6 +38,7 @@ export const expectedEnds: Record<JobKind, readonly string[]> = {
   'long sleep': ['succeeded'],
   effect: ['succeeded'],
   'long effect': ['succeeded'],
+  'outlasting effect': ['succeeded'],
   failing: ['failed'],
   crashing: ['failed'],
   cancelled: ['succeeded', 'cancelled'],
@@ -102,6 +105,8 @@ function work(kind: JobKind, random: Random, effectLog: string): Record<string, 
       return effect(0.05, 'succeed')
     case 'long effect':
       return effect(1.5, 'succeed')
+    case 'outlasting effect':
+      return effect(4.8, 'succeed') // longer than a lease of the fast profile and all that follows it
     case 'failing':
       return effect(0, 'fail')
     case 'crashing':

@@ -12,6 +12,8 @@ export interface Profile {
   answerBoundMs: number
   /** Shortest and longest time that an outage, a pause or a partition lasts. */
   outageMs: [number, number]
+  /** The same for a worker that is frozen: longer than a lease and the grace after it, so that others take its jobs over meanwhile. */
+  workerFreezeMs: [number, number]
 }
 
 const common = {
@@ -41,6 +43,7 @@ export const profiles: Record<Profile['name'], Profile> = {
     restBoundMs: 15_000,
     answerBoundMs: 8000,
     outageMs: [500, 6000],
+    workerFreezeMs: [5500, 6500],
   },
   real: {
     name: 'real',
@@ -50,5 +53,6 @@ export const profiles: Record<Profile['name'], Profile> = {
     restBoundMs: 90_000,
     answerBoundMs: 20_000,
     outageMs: [1000, 20_000],
+    workerFreezeMs: [15_000, 20_000],
   },
 }

@@ -147,8 +147,8 @@ Not applicable yet: I10 (there are no completion webhooks), I3's references to r
 
 - One machine: no lost packets, no clocks that differ, no disk that lies. A power cut is emulated by cutting the tail of Redis' log; of Postgres only the processes die.
 - Profile \`fast\` scales leases and locks down to a quarter; run \`--profile real\` to see that this hides nothing.
-- A worker process that is frozen (SIGSTOP) can't stop the programs that it started: one that runs longer than the lease goes on beside its next run until its
-  worker wakes, a breach of I9. The programs of this workload run 1.5 s at most and don't show it; runs of 5 s did, in 1 of 4 cycles.
+- What a job has started is found by its process group and by a mark in its environment. A program that leaves its group and clears its environment is not
+  found: it may go on after its job was given to another node.
 - Load is light (about 50 jobs a second): what only a full queue shows is shown elsewhere.
 - Disk full, standby promotion, clock skew, rolling upgrades between versions and restored backups are not among the faults.
 - A crash point is the border of a function, or the moment after its request was sent; the lines between are left to the random kills.

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster.ts'
+import type { JobMix } from '../job-kinds.ts'
 import type { Profile } from '../profiles.ts'
 import type { Random } from '../random.ts'
 
@@ -19,6 +20,8 @@ export interface Fault {
   group: FaultGroup
   /** Breaks something, and resolves when it is whole again. @throws when it could not be carried out */
   strike(scene: Scene): Promise<void>
+  /** The jobs that it shows best with; by default a bit of everything. */
+  mix?: JobMix
   /** Why it can't be carried out on this machine; else it can. */
   missing?: () => string | undefined
 }

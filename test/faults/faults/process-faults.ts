@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { usualMix } from '../job-kinds.ts'
 import type { Role } from '../product-process.ts'
 import { drawOutageMs, type Fault, type Scene } from './fault.ts'
 
@@ -10,7 +11,12 @@ const stopDeadlineMs = 45_000
 /** Processes killed, frozen and restarted in order. */
 export const processFaults: Fault[] = roles.flatMap((role) => [
   { name: `${role} killed`, group: 'process', strike: (scene) => kill(scene, role) },
-  { name: `${role} frozen`, group: 'process', strike: (scene) => freeze(scene, role) },
+  {
+    name: `${role} frozen`,
+    group: 'process',
+    strike: (scene) => freeze(scene, role),
+    ...(role === 'worker' && { mix: { ...usualMix, 'outlasting effect': 3 } }),
+  },
   { name: `${role} restarted in order`, group: 'process', strike: (scene) => restart(scene, role) },
 ])
 
@@ -26,7 +32,8 @@ async function kill({ cluster, random, tell }: Scene, role: Role): Promise<void>
 async function freeze(scene: Scene, role: Role): Promise<void> {
   const { cluster, random, tell } = scene
   const victim = random.pick(cluster.ofRole(role))
-  const ms = drawOutageMs(scene)
+  const ms = role === 'worker' ? random.between(...scene.profile.workerFreezeMs) : drawOutageMs(scene)
+  if (role === 'worker') await sleep(2200) // some of its jobs are long
   tell(`${victim.name} for ${ms} ms`)
   victim.signal('SIGSTOP')
   await sleep(ms)
