@@ -15,7 +15,7 @@ async function openChecks() {
   const lines: string[] = []
   const write = (severity: string) => (_message: string, fields?: Fields) =>
     void lines.push(`${severity} ${String(fields?.['check'])}`)
-  const client = new Redis(redis.url)
+  const client = new Redis(redis.url, { lazyConnect: true }) // not where Redis goes away: ioredis then keeps a timer after its end
   client.on('error', () => undefined)
   cleanUp(() => client.disconnect())
   return {
