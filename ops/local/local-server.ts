@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { claimFolder } from './claim-folder.ts'
 import { startGuarded, waitUntilServing, type GuardedProgram } from './guarded-process.ts'
 import { freePort } from './ports.ts'
-import { stopStranger, worksIn } from './processes.ts'
+import { findAllIn, send, stopStranger, worksIn } from './processes.ts'
 import { programEnvironment, type Programs } from './programs.ts'
 import { openServerFolder, type ServerFolder } from './server-folder.ts'
 import { canUse, findServiceUser, type ServiceUser } from './service-user.ts'
@@ -13,6 +14,10 @@ import { canUse, findServiceUser, type ServiceUser } from './service-user.ts'
 const readyDeadlineMs = 300_000
 const stopDeadlineMs = 20_000
 const portAttempts = 5
+/** How long processes of a server that is gone may take to notice that. */
+const leftoversMs = 2000
+/** When it becomes worth a sentence: most end at once. */
+const sayAfterMs = 200
 
 export interface LocalServerOptions {
   programs: Programs
@@ -114,12 +119,39 @@ function refuseUnreachable(program: string, user: ServiceUser | undefined): void
 async function stopOrphan(kind: ServerKind, data: string, log: LocalServerOptions['log']): Promise<void> {
   const note = join(data, kind.pidFile)
   const pid = readPid(note)
-  if (pid === undefined) return
-  if (worksIn(pid, data)) {
+  if (pid !== undefined && worksIn(pid, data)) {
     log?.(`Stopping the ${kind.name} server that an earlier run left behind (process ${String(pid)}).`)
     await stopStranger(pid, kind.stopSignal, stopDeadlineMs)
   }
+  await endLeftovers(kind, data, log)
   rmSync(note, { force: true })
+}
+
+/**
+ * Processes may outlive the server that started them: sessions of a Postgres that was killed, as long as they compute, or the child of a Redis that
+ * writes a snapshot. Postgres refuses to start beside them (shared memory block still in use); a snapshot would replace a newer one. Without their
+ * server nothing that they do counts any more, so those that do not end by themselves are killed. On Linux; elsewhere the server's own refusal is all.
+ */
+async function endLeftovers(kind: ServerKind, data: string, log: LocalServerOptions['log']): Promise<void> {
+  const program = realpathSync(kind.program)
+  const startedAt = performance.now()
+  let isSaid = false
+  for (;;) {
+    const left = findAllIn(data, program)
+    if (left.length === 0) return
+    const waitedMs = performance.now() - startedAt
+    const ids = left.join(', ')
+    if (!isSaid && waitedMs > sayAfterMs) {
+      log?.(`Waiting for the end of what a killed ${kind.name} server left behind (process ${ids}).`)
+      isSaid = true
+    }
+    if (waitedMs > leftoversMs) for (const pid of left) send(pid, 'SIGKILL')
+    if (waitedMs > stopDeadlineMs)
+      throw new Error(
+        `Process ${ids} of an earlier ${kind.name} server works on ${data} and can't be killed.`,
+      )
+    await sleep(20)
+  }
 }
 
 function readPid(file: string): number | undefined {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A process as it can be recognised later: ids are used again, so its start belongs to it. */
@@ -40,6 +41,23 @@ export function worksIn(pid: number, folder: string): boolean {
     return ps(pid, 'args=')?.includes(folder) ?? false
   } catch {
     return false
+  }
+}
+
+/** All processes of a program that work on a folder, on Linux. Its name decides, for an update of the package may have replaced the file meanwhile. */
+export function findAllIn(folder: string, program: string): number[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => worksIn(pid, folder) && programOf(pid) === basename(program))
+}
+
+function programOf(pid: number): string {
+  try {
+    return basename(readlinkSync(`/proc/${String(pid)}/exe`).replace(/ \(deleted\)$/, ''))
+  } catch {
+    return ''
   }
 }
 

@@ -15,6 +15,7 @@ import { readPrograms } from '../../../ops/local/programs.ts'
 import { startRedis } from '../../../ops/local/redis-server.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { waitFor } from '../../support/wait-for.ts'
+import { isAlive } from '../../workers/a-run.ts'
 
 const programs = readPrograms()
 const password = 'a-password_of-tests'
@@ -199,5 +200,31 @@ test('what survives because its guard does nothing is stopped by the next start,
   for (const pid of pids)
     expect(said).toContainEqual(expect.stringMatching(`left behind .process ${String(pid)}`))
   expect(await askRedis(redis.url, (it) => it.get('noodle'))).toBe('soup')
+  expect(await askPostgres(postgres.url, "SELECT to_regclass('dish') IS NOT NULL")).toEqual([true])
+})
+
+test('Postgres starts only when no process of a killed one is left, and says what it waits for', async () => {
+  const folder = makeFolder()
+  const { starter, postgresUrl } = await startElsewhere(folder)
+  await askPostgres(postgresUrl, 'CREATE TABLE dish ()')
+  const client = new pg.Client(postgresUrl)
+  client.on('error', () => {})
+  await client.connect()
+  cleanUp(() => client.end().catch(() => undefined))
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  const backend = rows[0]?.pid ?? 0
+  const postmaster = Number.parseInt(readFileSync(join(folder, 'postgres/data/postmaster.pid'), 'utf8'))
+  send(backend, 'SIGSTOP') // as one that computes: it does not look whether its server is there
+  cleanUp(() => send(backend, 'SIGKILL'))
+  send(postmaster, 'SIGKILL')
+  starter.kill('SIGKILL')
+  await once(starter, 'exit')
+
+  const said: string[] = []
+  const postgres = await openPostgres({ dir: join(folder, 'postgres'), log: (message) => said.push(message) })
+  expect(said).toEqual([
+    `Waiting for the end of what a killed postgres server left behind (process ${String(backend)}).`,
+  ])
+  expect(isAlive(backend)).toBe(false)
   expect(await askPostgres(postgres.url, "SELECT to_regclass('dish') IS NOT NULL")).toEqual([true])
 })
