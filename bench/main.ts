@@ -38,7 +38,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds ?? (values.short ? 1 : 5))
 const sizes: Sizes = values.short
   ? { warmUp: 1500, submit: 6000, batch: 20_000, drain: 15_000, through: 6000, latency: 50 }
-  : { warmUp: 20_000, submit: 40_000, batch: 60_000, drain: 40_000, through: 15_000, latency: 200 }
+  : { warmUp: 20_000, submit: 40_000, batch: 100_000, drain: 40_000, through: 15_000, latency: 200 }
 
 const backlogs = values.backlogs.split(',').map(Number)
 

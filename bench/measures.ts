@@ -44,7 +44,7 @@ export async function measureBatch(contender: Contender, sizes: Sizes): Promise<
   return using(await contender.startGateway(), async (gateway: Gateway) => {
     if (!gateway.batch) return {}
     const request = gateway.batch(jobsPerBatch)
-    await load(request, { connections: 4, count: 4 })
+    await load(request, { connections: 4, count: Math.ceil(sizes.warmUp / jobsPerBatch) })
     const { rate, failures } = await load(request, { connections: 4, count: sizes.batch / jobsPerBatch })
     if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} batches.`)
     return { batchJobsPerSecond: rate * jobsPerBatch }
