@@ -17,6 +17,7 @@ import { openPlatformTable } from './store/platform-table.ts'
 import { isRowFault, openPostgres, type PostgresOptions } from './store/postgres.ts'
 import { makeRateCounts } from './store/rate-counts.ts'
 import { makeRedisCounter } from './store/redis-counter.ts'
+import { makePostgresNotices } from './store/postgres-notices.ts'
 import { openRedisWatchTable } from './store/redis-watch-table.ts'
 import { closeRedis, openRedis, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
@@ -88,6 +89,8 @@ export async function openQueue(
     lockMs: config.DELIVERY_LOCK_MS,
     log,
   })
+  const notices = makePostgresNotices(postgres, { databaseUrl: config.DATABASE_URL, name, log })
+  const signals = makeSignals(commands, () => connect('subscriber'), notices, log)
   const deps: QueueDeps = {
     jobs,
     nodes: openNodesTable(leases),
@@ -99,7 +102,7 @@ export async function openQueue(
     canaries: openCanariesTable(postgres),
     deliveries,
     waitingDeliveries: makeWaitingDeliveries((tier) => deliveries.queueOf(tier)),
-    signals: makeSignals(commands, () => connect('subscriber'), log),
+    signals,
     rateCounts: makeRateCounts(commands, log),
     redisCounter: makeRedisCounter(commands),
     diagnosis: {
@@ -178,6 +181,7 @@ export async function openQueue(
     },
     async close() {
       await deliveries.close()
+      await signals.close()
       await Promise.all(redisConnections.map(closeRedis))
       await leases.close()
       await postgres.close()

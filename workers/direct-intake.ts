@@ -11,7 +11,7 @@ import type { Slots } from './slots.ts'
 const lookEveryMs = 500
 const patienceMs = 1000
 const answerMs = 300
-/** While there is little to take. */
+/** While there is little to take, and nobody tells of more; a retry's or a later job's time comes without a word. */
 const pauseMs = 250
 
 export interface DirectIntakeOptions {
@@ -29,7 +29,7 @@ export interface DirectIntakeOptions {
  * were taken so and are delivered afterwards are refused at the claim.
  */
 export function makeDirectIntake(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'log'>,
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'log'>,
   options: DirectIntakeOptions,
 ): Component {
   const { tiers, tasks, slots, lease, runs, carry } = options
@@ -79,7 +79,12 @@ export function makeDirectIntake(
   const loop = every(lookEveryMs, tick, { name: 'direct intake', log: deps.log })
   return {
     name: loop.name,
-    start: () => loop.start(),
+    async start() {
+      await deps.signals.onSubmittedWithoutRedis(() => {
+        if (isTaking) loop.nudge()
+      })
+      await loop.start()
+    },
     async stop() {
       stopping.abort()
       await loop.stop()

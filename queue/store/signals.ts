@@ -2,33 +2,49 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { makeBatch } from '../../core/batch.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { PostgresNotices } from './postgres-notices.ts'
 import { cancelChannel, changedChannel, submittedChannel } from './redis-keys.ts'
 
 /**
- * Messages that make things quicker and nothing true: each receiver also looks by itself, so one that is lost while Redis is away costs a second at most.
+ * Messages that make things quicker and nothing true: each receiver also looks by itself, so one that is lost costs a second at most. They go through Redis,
+ * and through Postgres while Redis is away.
  */
 export interface Signals {
   tellSubmitted(): void
   tellChanged(ids: readonly string[]): void
   tellCancel(nodeId: string, jobId: string): void
   onSubmitted(hear: () => void): Promise<void>
+  /** Only while Redis is away: many listen, and each submission would be told to all of them. */
+  onSubmittedWithoutRedis(hear: () => void): Promise<void>
   onChanged(hear: (ids: string[]) => void): Promise<void>
   onCancel(nodeId: string, hear: (jobId: string) => void): Promise<void>
+  close(): Promise<void>
 }
 
 /** Between two messages of a kind, so that a busy process does not send one for each round trip. The first one goes at once. */
 const pauseMs = 2
 
+type Hearers = Map<string, ((message: string) => void)[]>
+
 /** `subscriber` opens a connection of its own at the first subscription. */
-export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logger): Signals {
-  const hearers = new Map<string, ((message: string) => void)[]>()
+export function makeSignals(
+  commands: Redis,
+  subscriber: () => Redis,
+  notices: PostgresNotices,
+  log: Logger,
+): Signals {
+  const hearers: Hearers = new Map()
+  const withoutRedis: Hearers = new Map()
   let listening: Redis | undefined
+  let standIn: ReturnType<PostgresNotices['listen']> | undefined
+  let standingDown: Promise<void> | undefined
 
   async function tell(channel: string, message: string): Promise<void> {
     try {
       await commands.publish(channel, message)
     } catch (error) {
-      log.debug('signal not sent', { channel, error })
+      log.debug('signal not sent through Redis', { channel, error })
+      await notices.tell(channel, message)
     }
   }
   // What is to be told while a message is on its way goes together in the next one.
@@ -51,18 +67,34 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
     maxWaiting: Infinity,
   })
 
-  async function hear(channel: string, hearer: (message: string) => void): Promise<void> {
-    if (!listening) {
-      listening = subscriber()
-      listening.on('message', (from: string, message: string) => {
-        for (const one of hearers.get(from) ?? []) one(message)
+  function listen(): Redis {
+    if (listening) return listening
+    listening = subscriber()
+    listening.on('message', (from: string, message: string) => {
+      for (const one of hearers.get(from) ?? []) one(message)
+    })
+    listening.on('close', () => {
+      standIn ??= notices.listen((subject, message) => {
+        const subjects = subject === undefined ? [submittedChannel] : [subject]
+        for (const one of subjects.flatMap((name) => [
+          ...(hearers.get(name) ?? []),
+          ...(withoutRedis.get(name) ?? []),
+        ]))
+          one(message)
       })
-    }
-    hearers.set(channel, [...(hearers.get(channel) ?? []), hearer])
+    })
+    listening.on('ready', () => {
+      standingDown = standIn?.close()
+      standIn = undefined
+    })
+    return listening
+  }
+
+  async function hear(channel: string, hearer: (message: string) => void): Promise<void> {
+    const redis = listen()
+    add(hearers, channel, hearer)
     // Not awaited: while Redis is away the subscription waits in the client, and who hears it must not.
-    listening
-      .subscribe(channel)
-      .catch((error: unknown) => log.warn('subscription failed', { channel, error }))
+    redis.subscribe(channel).catch((error: unknown) => log.warn('subscription failed', { channel, error }))
     return Promise.resolve()
   }
 
@@ -77,7 +109,21 @@ export function makeSignals(commands: Redis, subscriber: () => Redis, log: Logge
       void tell(cancelChannel(nodeId), jobId)
     },
     onSubmitted: (hearer) => hear(submittedChannel, () => hearer()),
+    onSubmittedWithoutRedis(hearer) {
+      listen()
+      add(withoutRedis, submittedChannel, () => hearer())
+      return Promise.resolve()
+    },
     onChanged: (hearer) => hear(changedChannel, (message) => hearer(message.split(','))),
     onCancel: (nodeId, hearer) => hear(cancelChannel(nodeId), hearer),
+    async close() {
+      listening?.removeAllListeners('close')
+      await standIn?.close()
+      await standingDown
+    },
   }
+}
+
+function add(hearers: Hearers, channel: string, hearer: (message: string) => void): void {
+  hearers.set(channel, [...(hearers.get(channel) ?? []), hearer])
 }
