@@ -96,7 +96,7 @@ const insert = `
     FROM unnest($1::uuid[]) AS t(id)
     RETURNING id
   )
-  INSERT INTO job_events (job_id, seq, state) SELECT id, 1, 'pending' FROM new`
+  INSERT INTO job_events (job_id, seq, state, tenant, task) SELECT id, 1, 'pending', 'default', 'echo' FROM new`
 
 async function logIn(url: string): Promise<string> {
   const response = await fetch(`${url}/v1/auth/token`, {

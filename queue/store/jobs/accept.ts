@@ -48,10 +48,10 @@ const statement = `
            max_attempts, backoff_ms, backoff_strategy, labels, replay_of, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
-    RETURNING id, state, created_at
+    RETURNING id, state, created_at, tenant, task
   ), event_rows AS (
-    INSERT INTO job_events (job_id, seq, state)
-    SELECT id, 1, 'pending' FROM inserted UNION ALL SELECT id, 2, 'queued' FROM inserted WHERE state = 'queued'
+    INSERT INTO job_events (job_id, seq, state, tenant, task)
+    SELECT id, 1, 'pending', tenant, task FROM inserted UNION ALL SELECT id, 2, 'queued', NULL, NULL FROM inserted WHERE state = 'queued'
   )
   SELECT id, state, created_at FROM inserted`
 
