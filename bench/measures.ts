@@ -169,6 +169,8 @@ async function using<T extends Running>(
 }
 
 const stallMs = 60_000
+/** A worker's count is read from its metrics, which costs it some milliseconds. */
+const pollMs = 100
 
 async function untilFinished(workers: Workers, count: number): Promise<void> {
   let [last, changedAt] = [-1, performance.now()]
@@ -178,7 +180,7 @@ async function untilFinished(workers: Workers, count: number): Promise<void> {
     if (finished !== last) [last, changedAt] = [finished, performance.now()]
     if (performance.now() - changedAt > stallMs)
       throw new Error(`Only ${String(finished)} of ${String(count)} jobs have finished, and no more do.`)
-    await sleep(20)
+    await sleep(pollMs)
   }
 }
 
