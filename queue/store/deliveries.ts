@@ -128,7 +128,10 @@ export function makeDeliveries(
           const end = await handled
           if (end === 'done') return
           // Not moveToWait: it wakes nobody for a job with a priority (BullMQ 6.7); an idle worker would see it when its wait of 5 s ends.
-          await job.moveToDelayed(Date.now() + end.returnAfterMs, token)
+          // Nor job.moveToDelayed, which knows no other clock than this machine's.
+          const nowMs = await earlierClock(connection)
+          const options = { skipAttempt: true }
+          await worker.backend.moveToDelayed(job.id ?? '', nowMs, end.returnAfterMs, token, options)
           throw new DelayedError()
         },
         {
@@ -171,6 +174,15 @@ export function makeDeliveries(
       await Promise.all([...queues.values()].map((queue) => queue.close()))
     },
   }
+}
+
+/**
+ * Now, by this machine's clock or Redis', whichever is behind. Each consumer wakes what is due by its own clock: with one that is ahead the others would
+ * wait for a time to come, and with one that is behind so would this one. Too early does no harm.
+ */
+async function earlierClock(redis: Redis): Promise<number> {
+  const [seconds, microseconds] = await redis.time()
+  return Math.min(Date.now(), Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000))
 }
 
 /** BullMQ's entry for jobs that share a delivery. */
