@@ -198,7 +198,9 @@ export const options = {
     .meta({ unit: 'ms' }),
   CRASH_LIMIT: integer(1)
     .default(3)
-    .describe('A job whose node died under it this often fails for good, with WORKER_LOST.')
+    .describe(
+      'A job whose node died under it this often fails for good, with WORKER_LOST. Before the last time it is run alone on its node, so that no job is blamed for another.',
+    )
     .meta({ unit: 'crashes' }),
   HAND_BACK_LIMIT: integer(1)
     .default(20)

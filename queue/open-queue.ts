@@ -26,7 +26,7 @@ import { makeTaskProfiles } from './store/task-profiles.ts'
 import { openUsersTable } from './store/users-table.ts'
 import { makeWaitingDeliveries } from './store/waiting-deliveries.ts'
 import type { ClaimedJob } from './domain/job.ts'
-import type { JobState } from './domain/job-state.ts'
+import { type JobState, suspectFrom } from './domain/job-state.ts'
 import { makeFastPath } from './use-cases/fast-path.ts'
 import type { QueueDeps } from './use-cases/queue-deps.ts'
 
@@ -125,7 +125,7 @@ export async function openQueue(
       maxInFlight: 2,
       isItemFault: isRowFault,
     }),
-    claimBatch: makeBatch<{ bootId: string; id: string }, ClaimedJob | null>({
+    claimBatch: makeBatch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>({
       write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)),
     }),
     finishBatch: makeBatch<{ bootId: string; finish: Finish }, JobState | null>({
@@ -155,15 +155,12 @@ export async function openQueue(
 
   const fastPath = makeFastPath(deps)
 
-  async function claim(bootId: string, items: readonly { id: string }[]): Promise<(ClaimedJob | null)[]> {
-    const claimed = new Map(
-      (
-        await jobs.claim(
-          bootId,
-          items.map(({ id }) => id),
-        )
-      ).map((job) => [job.id, job]),
-    )
+  async function claim(
+    bootId: string,
+    items: readonly { id: string; isAlone: boolean }[],
+  ): Promise<(ClaimedJob | null)[]> {
+    const rows = await jobs.claim(bootId, items, suspectFrom(config.CRASH_LIMIT))
+    const claimed = new Map(rows.map((job) => [job.id, job]))
     return items.map(({ id }) => {
       const job = claimed.get(id) ?? null
       claimed.delete(id) // a delivery that came twice in one round starts one run

@@ -35,6 +35,10 @@ type ClaimDeps = HoldDeps & Pick<QueueDeps, 'jobs' | 'deliveries' | 'claimBatch'
 const slotWaitMs = 1000
 /** The same for a job of many in a delivery; those before it may take longer than was thought. */
 const bundleWaitMs = 200
+/** How long a suspect waits for its node to be empty, and its delivery then for another try. */
+const aloneWaitMs = 5000
+/** After so many tries a suspect runs beside others: better than never, on nodes whose jobs take hours. */
+const aloneTries = 20
 /** Jobs at hand for each slot, running or not: so many that no slot waits for Redis, so few that other nodes get theirs. */
 const jobsPerSlot = 3
 /** Jobs that may be held for each slot: one that runs, the others over, their ends on the way to Postgres. */
@@ -76,6 +80,8 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
     if (intake.signal.aborted) return { returnAfterMs: 0 }
     if (!tasks.has(delivery.task)) return { returnAfterMs: unknownTaskDelayMs(delivery.timesTaken) }
     const { tier, jobs } = delivery
+    const [only] = jobs
+    if (delivery.isAlone && only) return takeUpAlone(tier, only, delivery.timesTaken)
     adaptIntake(tier, jobs.length)
     const isBundle = jobs.length > 1
     const ends = await Promise.all(
@@ -109,12 +115,37 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
 
   async function takeUp(tier: string, delivered: DeliveredJob, waitMs: number): Promise<DeliveryEnd> {
     const release = await slots.take({ waitMs, signal: intake.signal })
-    if (!release) return { returnAfterMs: 0 }
+    return release ? start(tier, delivered, { release, isAlone: false }) : { returnAfterMs: 0 }
+  }
+
+  /** One more crash of its node fails this job: nothing may run beside it that could be the cause, or be hit again. */
+  async function takeUpAlone(
+    tier: string,
+    delivered: DeliveredJob,
+    timesTaken: number,
+  ): Promise<DeliveryEnd> {
+    const patience = { waitMs: aloneWaitMs, signal: intake.signal }
+    const isGivenUp = timesTaken > aloneTries
+    const release = await (isGivenUp ? slots.take(patience) : slots.takeAll(patience))
+    if (!release) return { returnAfterMs: intake.signal.aborted ? 0 : aloneWaitMs }
+    // Tasks are over, but their ends may be on the way to Postgres.
+    if (!isGivenUp && !(await within(aloneWaitMs, runs.untilNone()))) {
+      release()
+      return { returnAfterMs: aloneWaitMs }
+    }
+    return start(tier, delivered, { release, isAlone: true })
+  }
+
+  async function start(
+    tier: string,
+    delivered: DeliveredJob,
+    { release, isAlone }: { release: () => void; isAlone: boolean },
+  ): Promise<DeliveryEnd> {
     try {
-      const run = await claim(tier, delivered)
+      const run = await claim(tier, delivered, isAlone)
       if (run === 'refused') return 'done'
       if (run === 'impossible') return { returnAfterMs: intake.signal.aborted ? 0 : slotWaitMs }
-      await carry(run, release)
+      await carry(run, isAlone ? () => undefined : release) // alone until its end is stored
       return 'done'
     } catch (error) {
       log.error('a bug kept a job from being claimed', { jobId: delivered.id, error })
@@ -145,7 +176,11 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   }
 
   /** T3, tried again for as long as a lease lasts while Postgres is away; then another node may try. */
-  async function claim(tier: string, delivered: DeliveredJob): Promise<Run | 'refused' | 'impossible'> {
+  async function claim(
+    tier: string,
+    delivered: DeliveredJob,
+    isAlone: boolean,
+  ): Promise<Run | 'refused' | 'impossible'> {
     const giveUpMs = performance.now() + settings.leaseMs
     let isAnswerLost = false
     do {
@@ -153,7 +188,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
       if (!boot) continue
       const claimEnded = runs.beginClaim(delivered.id)
       try {
-        const job = await claimJob(deps, boot.id, delivered)
+        const job = await claimJob(deps, boot.id, delivered, isAlone)
         if (!job) {
           if (isAnswerLost) lease.lookNow() // it may be ours, by the claim before
           metrics.claimsRefused.inc({ tier })

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { every } from '../core/every.ts'
 import type { Component } from '../core/lifecycle.ts'
+import { suspectFrom } from '../queue/domain/job-state.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import type { NodeLease } from './node-lease.ts'
 import type { Run, Runs } from './runs.ts'
@@ -29,7 +30,7 @@ export interface DirectIntakeOptions {
  * were taken so and are delivered afterwards are refused at the claim.
  */
 export function makeDirectIntake(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'log'>,
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'settings' | 'log'>,
   options: DirectIntakeOptions,
 ): Component {
   const { tiers, tasks, slots, lease, runs, carry } = options
@@ -64,7 +65,13 @@ export function makeDirectIntake(
     const takeEnded = runs.beginTake()
     try {
       if (releases.length === 0) return false
-      const jobs = await deps.jobs.take({ bootId: boot.id, tiers, tasks, limit: releases.length })
+      const jobs = await deps.jobs.take({
+        bootId: boot.id,
+        tiers,
+        tasks,
+        limit: releases.length,
+        suspectFrom: suspectFrom(deps.settings.crashLimit),
+      })
       // A boot that is dead, or may be any moment, starts nothing; should it live after all, its renewal hands the rows back.
       if (!lease.isLive(boot)) return false
       const hasTakenAll = jobs.length === releases.length

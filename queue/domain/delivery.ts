@@ -4,6 +4,8 @@ export interface Delivery {
   /** Of all its jobs. */
   task: string
   jobs: DeliveredJob[]
+  /** Its one job is suspected to bring down its node, and must run with nothing beside it. */
+  isAlone: boolean
   /** How often it was taken so far, from 1: it comes again when it was returned, or when its holder died. */
   timesTaken: number
 }

@@ -124,6 +124,12 @@ export function afterHandBack(job: { handBacks: number }, limit: number): NextAf
   return job.handBacks + 1 >= limit ? { state: 'failed' } : { state: 'pending', delayMs: 0 }
 }
 
+/**
+ * So many crashes make a job a suspect: one more and it fails. It may only have been beside the one that brought its node down, so it runs alone then,
+ * and is not blamed for another again. Never from the first run: with a limit of 1 nobody is given the benefit of the doubt.
+ */
+export const suspectFrom = (crashLimit: number): number => Math.max(1, crashLimit - 1)
+
 /** T7: the node died. */
 export function afterCrash(job: { crashes: number }, limit: number): NextAfterFailure {
   return job.crashes + 1 >= limit ? { state: 'failed' } : { state: 'pending', delayMs: 0 }

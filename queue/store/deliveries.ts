@@ -15,6 +15,8 @@ export interface DeliveryData {
   task: string
   jobs: { id: string; seq: number }[]
   tenant: string
+  /** Its one job must run alone. */
+  alone?: true
 }
 
 /** Entries of each kind that BullMQ keeps after their end, for Bull Board only. */
@@ -122,7 +124,8 @@ export function makeDeliveries(
         tier,
         async (job: BullJob<DeliveryData>, token?: string) => {
           const { data, attemptsStarted: timesTaken } = job
-          const handled = handle({ tier, task: data.task, jobs: data.jobs, timesTaken })
+          const isAlone = data.alone === true
+          const handled = handle({ tier, task: data.task, jobs: data.jobs, isAlone, timesTaken })
           const settled = handled.catch(() => undefined).finally(() => inHand.delete(settled))
           inHand.add(settled)
           const end = await handled
@@ -189,10 +192,16 @@ async function earlierClock(redis: Redis): Promise<number> {
 function toEntry(jobs: readonly DispatchedJob[]): Parameters<Queue<DeliveryData>['addBulk']>[0][number] {
   const [first] = jobs
   if (!first) throw new Error('A delivery without jobs.')
-  const { deliveryId, task, tenant, priority } = first
+  const { deliveryId, task, tenant, priority, isSuspect } = first
   return {
     name: jobs.length > 1 ? `${String(jobs.length)} × ${task}` : task,
-    data: { v: 1, task, tenant, jobs: jobs.map(({ id, seq }) => ({ id, seq })) },
+    data: {
+      v: 1,
+      task,
+      tenant,
+      jobs: jobs.map(({ id, seq }) => ({ id, seq })),
+      ...(isSuspect && { alone: true }),
+    },
     opts: {
       jobId: deliveryId,
       // BullMQ runs small numbers first, and those without one before all: ours are 9 (first) to 0.

@@ -37,9 +37,11 @@ export function openJobsTable(postgres: Postgres) {
       findStaleDeliveries(postgres, input),
     findDispatched: (input: Parameters<typeof findDispatched>[1]) => findDispatched(postgres, input),
     findQueued: (ids: readonly string[]) => findQueued(postgres, ids),
-    redispatch: (jobs: Parameters<typeof redispatch>[1]) => redispatch(postgres, jobs),
+    redispatch: (jobs: Parameters<typeof redispatch>[1], suspectFrom: number) =>
+      redispatch(postgres, jobs, suspectFrom),
     touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
-    claim: (bootId: string, ids: readonly string[]) => claimJobs(postgres, bootId, ids),
+    claim: (bootId: string, jobs: Parameters<typeof claimJobs>[2], suspectFrom: number) =>
+      claimJobs(postgres, bootId, jobs, suspectFrom),
     take: (input: Parameters<typeof takeJobs>[1]) => takeJobs(postgres, input),
     finish: (bootId: string, finishes: readonly Finish[]) => finishJobs(postgres, bootId, finishes),
     reapDeadNodes: (options: Parameters<typeof reapDeadNodes>[1]) => reapDeadNodes(postgres, options),

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { deliveriesWanted, deliverySize, refillAfterMs, windowSize } from '../domain/dispatch-window.ts'
+import { suspectFrom } from '../domain/job-state.ts'
 import type { DispatchedJob } from '../store/jobs/dispatch.ts'
 import { type Fleet, slotsOf } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
@@ -79,6 +80,7 @@ async function dispatchTier(
           limit: Math.min(room, roundSize),
           deliveries: deliveriesWanted({ slots, queued }),
           sizes: memory.sizes,
+          suspectFrom: suspectFrom(deps.settings.crashLimit),
         })
   memories.set(tier, { ...memory, queued: queued + jobs.length, atMs: nowMs, drainPerSecond })
   if (jobs.length > 0) await deliver(deps, tier, jobs)

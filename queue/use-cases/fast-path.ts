@@ -34,7 +34,7 @@ export function makeFastPath(deps: FastPathDeps): FastPath {
         deps,
         tier,
         jobs.map(({ id, tenant, spec: { task, priority } }) => ({
-          ...{ id, seq: 1, deliveryId: id, task, tenant, priority },
+          ...{ id, seq: 1, deliveryId: id, task, tenant, priority, isSuspect: false },
         })),
       )
     } catch (error) {

@@ -44,7 +44,7 @@ export interface QueueDeps {
   taskProfiles: TaskProfiles
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>
-  claimBatch: Batch<{ bootId: string; id: string }, ClaimedJob | null>
+  claimBatch: Batch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>
   finishBatch: Batch<{ bootId: string; finish: Finish }, JobState | null>
   tiers: readonly Tier[]
   settings: QueueSettings

@@ -1,5 +1,6 @@
 import { deliver } from './dispatch-jobs.ts'
-import type { DispatchedJob } from '../store/jobs/dispatch.ts'
+import { suspectFrom } from '../domain/job-state.ts'
+import type { SentJob } from '../store/jobs/dispatch.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
 const roundSize = 500
@@ -27,7 +28,7 @@ const unsentUntilMs = 4000
 
 /** R1 for the young: jobs that were queued a moment ago and whose delivery never arrived get a new one. Answers with how many. */
 export async function redeliverUnsent(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'tiers' | 'metrics' | 'log'>,
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'tiers' | 'settings' | 'metrics' | 'log'>,
 ): Promise<number> {
   let redelivered = 0
   const age = { olderThanMs: unsentAfterMs, youngerThanMs: unsentUntilMs }
@@ -41,9 +42,9 @@ export async function redeliverUnsent(
 
 /** Of these jobs, those whose delivery is gone get a new one; the others are left alone for another while. Answers with how many were delivered again. */
 export async function redeliver(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'metrics' | 'log'>,
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'settings' | 'metrics' | 'log'>,
   tier: string,
-  jobs: readonly DispatchedJob[],
+  jobs: readonly SentJob[],
 ): Promise<number> {
   const { waiting, lost } = await lookUp(deps, tier, jobs)
   if (waiting.length > 0) await deps.jobs.touchDeliveries(waiting.map((job) => job.id))
@@ -53,8 +54,8 @@ export async function redeliver(
 async function lookUp(
   deps: Pick<QueueDeps, 'deliveries'>,
   tier: string,
-  jobs: readonly DispatchedJob[],
-): Promise<{ waiting: DispatchedJob[]; lost: DispatchedJob[] }> {
+  jobs: readonly SentJob[],
+): Promise<{ waiting: SentJob[]; lost: SentJob[] }> {
   const ids = new Set(jobs.map((job) => job.deliveryId))
   const live = ids.size === 0 ? ids : await deps.deliveries.findLive(tier, [...ids])
   return {
@@ -64,12 +65,12 @@ async function lookUp(
 }
 
 async function sendAnew(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'metrics' | 'log'>,
+  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'settings' | 'metrics' | 'log'>,
   tier: string,
-  lost: readonly DispatchedJob[],
+  lost: readonly SentJob[],
 ): Promise<number> {
   if (lost.length === 0) return 0
-  const sent = await deps.jobs.redispatch(lost)
+  const sent = await deps.jobs.redispatch(lost, suspectFrom(deps.settings.crashLimit))
   if (sent.length === 0) return 0
   await deliver(deps, tier, sent)
   deps.log.warn('lost deliveries sent again', { tier, jobs: sent.length })

@@ -8,7 +8,10 @@ import { redeliver } from './reconcile-deliveries.ts'
  * @throws REDIS_UNAVAILABLE
  */
 export async function redeliverLost(
-  deps: Pick<QueueDeps, 'jobs' | 'deliveries' | 'signals' | 'redisWatch' | 'tiers' | 'metrics' | 'log'>,
+  deps: Pick<
+    QueueDeps,
+    'jobs' | 'deliveries' | 'signals' | 'redisWatch' | 'tiers' | 'settings' | 'metrics' | 'log'
+  >,
   doubt: Doubt,
   roundSize: number,
 ): Promise<number> {

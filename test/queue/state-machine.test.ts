@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
-import { canMove, isTerminal, type JobState } from '../../queue/domain/job-state.ts'
+import { canMove, isTerminal, type JobState, suspectFrom } from '../../queue/domain/job-state.ts'
 import type { ClaimedJob } from '../../queue/domain/job.ts'
 import { cancelJob } from '../../queue/use-cases/cancel-job.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
@@ -59,6 +59,9 @@ function stops(job: ModelJob, isSpent: boolean): void {
   job.current = null
 }
 
+/** One more crash and it fails: it may only be claimed to run alone. */
+const isSuspect = (job: ModelJob): boolean => job.crashes >= suspectFrom(crashLimit)
+
 type Step = (world: World, n: number) => Promise<void>
 
 const steps: Record<string, Step> = {
@@ -93,8 +96,9 @@ const steps: Record<string, Step> = {
     const job = pick(world.jobs, n)
     const bootId = world.boots[n % 2 === 0 ? 0 : 1]
     if (!job) return
-    const claimed = await claimJob(world.deps, bootId, { id: job.id, seq: 1 + (n % 3) })
-    expect(claimed !== null).toBe(job.state === 'queued' && !job.expires)
+    const isAlone = n % 4 < 2
+    const claimed = await claimJob(world.deps, bootId, { id: job.id, seq: 1 + (n % 3) }, isAlone)
+    expect(claimed !== null).toBe(job.state === 'queued' && !job.expires && (isAlone || !isSuspect(job)))
     if (!claimed) return
     for (const { job: earlier } of job.stale) expect(claimed.fence).toBeGreaterThan(earlier.fence)
     Object.assign(job, { state: 'running', holder: bootId, current: claimed })
@@ -107,8 +111,11 @@ const steps: Record<string, Step> = {
       tiers: ['small'],
       tasks: ['echo'],
       limit: 1 + (n % 2),
+      suspectFrom: suspectFrom(crashLimit),
     })
-    const free = world.jobs.filter((job) => ['pending', 'queued'].includes(job.state) && !job.expires)
+    const free = world.jobs.filter(
+      (job) => ['pending', 'queued'].includes(job.state) && !job.expires && !isSuspect(job),
+    )
     expect(taken).toHaveLength(Math.min(1 + (n % 2), free.length))
     for (const current of taken) {
       const job = free.find(({ id }) => id === current.id)

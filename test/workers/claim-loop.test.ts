@@ -1,11 +1,17 @@
 import { expect, test } from '@jest/globals'
 import { QueueError } from '../../queue/domain/errors.ts'
+import { claimJob } from '../../queue/use-cases/claim-job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
-import { openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
+import { connected } from '../support/template-database.ts'
+import { aNode, dispatchJobs, openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
 import { startInnerWorker } from './an-inner-worker.ts'
 import { dispatchUntil } from './real-worker.ts'
 
 const unavailable = () => new QueueError('POSTGRES_UNAVAILABLE', 'The connection broke.')
+
+/** One more crash of its node and it fails. */
+const makeSuspect = (databaseUrl: string, id: string) =>
+  connected(databaseUrl, (client) => client.query('UPDATE jobs SET crashes = 2 WHERE id = $1', [id]))
 
 const untilState = (deps: QueueDeps, id: string, state: string) =>
   dispatchUntil(deps, async () => (await stateOf(deps, id)) === state, `job ${id} to be ${state}`)
@@ -96,4 +102,30 @@ test('a delivery that a stopping node has in hand is returned, not forgotten', a
   })
   await startInnerWorker(deps, { tiers: ['medium'] })
   await untilState(deps, waiting, 'succeeded')
+})
+
+test('a job that would fail with one more crash runs alone, and nothing begins beside it', async () => {
+  const { deps, databaseUrl } = await openTestQueue()
+  const neighbour = await submit(deps, { task: 'sleep', payload: { ms: 300 } })
+  await startInnerWorker(deps, { concurrency: 3 })
+  await untilState(deps, neighbour, 'running')
+  const suspect = await submit(deps, { task: 'sleep', payload: { ms: 200 }, delayMs: 100 })
+  await makeSuspect(databaseUrl, suspect)
+  await untilState(deps, suspect, 'running')
+  expect(await stateOf(deps, neighbour)).toBe('succeeded')
+  const late = await submit(deps)
+  await untilState(deps, late, 'succeeded')
+  const [ended, begun] = [await deps.jobs.find(suspect, null), await deps.jobs.find(late, null)]
+  expect(begun?.startedAt?.getTime()).toBeGreaterThanOrEqual(ended?.finishedAt?.getTime() ?? Infinity)
+})
+
+test('a delivery from before its last crash does not start a suspect beside others', async () => {
+  const { deps, databaseUrl } = await openTestQueue()
+  const suspect = await submit(deps)
+  await dispatchJobs(deps)
+  await makeSuspect(databaseUrl, suspect)
+  expect(await claimJob(deps, await aNode(deps), { id: suspect, seq: 1 })).toBeNull()
+  expect(await claimJob(deps, await aNode(deps), { id: suspect, seq: 1 }, true)).toMatchObject({
+    id: suspect,
+  })
 })

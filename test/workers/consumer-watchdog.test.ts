@@ -35,7 +35,7 @@ function halfDeaf(deps: QueueDeps, deaf: number) {
     deps: { ...deps, deliveries: { ...deps.deliveries, consume } },
     opened: () => opened,
     closed: () => closed,
-    give: () => give({ tier: 'small', task: 'echo', jobs: [], timesTaken: 1 }),
+    give: () => give({ tier: 'small', task: 'echo', jobs: [], isAlone: false, timesTaken: 1 }),
     letClose,
   }
 }

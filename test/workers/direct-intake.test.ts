@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait-for.ts'
 import { startInnerWorker } from './an-inner-worker.ts'
 
 const take = (deps: QueueDeps, bootId: string, limit = 10) =>
-  deps.jobs.take({ bootId, tiers: ['small'], tasks: ['echo'], limit })
+  deps.jobs.take({ bootId, tiers: ['small'], tasks: ['echo'], limit, suspectFrom: 2 })
 
 const untilSucceeded = (deps: QueueDeps, ids: readonly string[]): Promise<unknown> =>
   waitFor(

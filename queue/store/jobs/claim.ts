@@ -29,13 +29,14 @@ export const claimedColumns = `id, tenant, task, tier, payload, cpu, memory_mb, 
   greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms`
 
 /**
- * T3: a node claims jobs that a delivery named. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
+ * T3: a node claims jobs that a delivery named. A suspect, with so many crashes, only where it runs alone: an older delivery does not know that yet. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
  * Jobs that are not in the answer are somebody else's, ended, or gone: their delivery is forgotten.
  */
 export async function claimJobs(
   postgres: Postgres,
   bootId: string,
-  ids: readonly string[],
+  jobs: readonly { id: string; isAlone: boolean }[],
+  suspectFrom: number,
 ): Promise<ClaimedJob[]> {
   const rows = await postgres.query<ClaimedRow>(
     `WITH node AS (
@@ -43,7 +44,7 @@ export async function claimJobs(
        SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state IN ('ready', 'draining') FOR KEY SHARE
      ), locked AS MATERIALIZED (
        -- By id alone: were the state asked here, its partial index might be read from end to end.
-       SELECT jobs.id, state, format_version, expires_at FROM jobs
+       SELECT jobs.id, state, format_version, expires_at, crashes FROM jobs
        WHERE jobs.id = ANY($2::uuid[]) AND EXISTS (SELECT FROM node)
        ORDER BY jobs.id FOR UPDATE
      ), claimed AS (
@@ -51,12 +52,19 @@ export async function claimJobs(
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, event_seq = jobs.event_seq + 1
        FROM locked, node, platform
        WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
+         AND (locked.crashes < $4::integer OR jobs.id = ANY($5::uuid[]))
        RETURNING jobs.*
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
      SELECT ${claimedColumns} FROM claimed`,
-    [bootId, ids, formatVersion],
+    [
+      bootId,
+      jobs.map(({ id }) => id),
+      formatVersion,
+      suspectFrom,
+      jobs.filter(({ isAlone }) => isAlone).map(({ id }) => id),
+    ],
     'claim-jobs',
   )
   return rows.map(toClaimedJob)

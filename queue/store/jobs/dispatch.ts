@@ -8,27 +8,38 @@ export interface DispatchedJob {
   task: string
   tenant: string
   priority: number
+  /** It must run alone: one more crash and it fails. */
+  isSuspect: boolean
 }
+
+/** A job that was sent before, and by which delivery. */
+export type SentJob = Pick<DispatchedJob, 'id' | 'seq' | 'deliveryId'>
 
 /**
  * T2: moves ready jobs of a tier into the dispatch window, highest priority first, then oldest. Several dispatchers may run at once: each takes rows
  * that no other holds. Jobs of one task, tenant and priority share a delivery, as many as `sizes` allows the task (else one), but so that at least
- * `deliveries` are made while there are jobs for them; a job that asks for a GPU travels alone.
+ * `deliveries` are made while there are jobs for them; a job that asks for a GPU, or is a suspect, travels alone.
  */
 export async function dispatchReady(
   postgres: Postgres,
-  input: { tier: string; limit: number; deliveries: number; sizes: ReadonlyMap<string, number> },
+  input: {
+    tier: string
+    limit: number
+    deliveries: number
+    sizes: ReadonlyMap<string, number>
+    suspectFrom: number
+  },
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `WITH chosen AS (
-       SELECT id, task, tenant, priority, gpu FROM jobs
+       SELECT id, task, tenant, priority, gpu > 0 OR crashes >= $6::integer AS is_alone FROM jobs
        WHERE tier = $1 AND state = 'pending' AND ready AND (expires_at IS NULL OR expires_at > now())
        ORDER BY priority DESC, id LIMIT $2
        FOR UPDATE SKIP LOCKED
      ), packed AS (
-       SELECT id, chosen.task, tenant, priority, gpu > 0 AS is_alone,
-              (row_number() OVER (PARTITION BY chosen.task, tenant, priority, gpu > 0 ORDER BY id) - 1)
-                / CASE WHEN gpu > 0 THEN 1 ELSE greatest(1, least(coalesce(size, 1), count(*) OVER () / $3::integer)) END AS place
+       SELECT id, chosen.task, tenant, priority, is_alone,
+              (row_number() OVER (PARTITION BY chosen.task, tenant, priority, is_alone ORDER BY id) - 1)
+                / CASE WHEN is_alone THEN 1 ELSE greatest(1, least(coalesce(size, 1), count(*) OVER () / $3::integer)) END AS place
        FROM chosen LEFT JOIN unnest($4::text[], $5::integer[]) AS sizes(task, size) ON sizes.task = chosen.task
      ), deliveries AS MATERIALIZED (
        SELECT task, tenant, priority, is_alone, place, gen_random_uuid() AS delivery_id FROM packed
@@ -37,12 +48,19 @@ export async function dispatchReady(
        UPDATE jobs SET state = 'queued', dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = deliveries.delivery_id, event_seq = event_seq + 1
        FROM packed JOIN deliveries USING (task, tenant, priority, is_alone, place)
        WHERE jobs.id = packed.id
-       RETURNING jobs.id, dispatch_seq, jobs.delivery_id, jobs.task, jobs.tenant, jobs.priority, event_seq
+       RETURNING jobs.id, dispatch_seq, jobs.delivery_id, jobs.task, jobs.tenant, jobs.priority, crashes, event_seq
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state) SELECT id, event_seq, 'queued' FROM moved
      )
-     SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority FROM moved ORDER BY priority DESC, id`,
-    [input.tier, input.limit, input.deliveries, [...input.sizes.keys()], [...input.sizes.values()]],
+     SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $6::integer AS "isSuspect" FROM moved ORDER BY priority DESC, id`,
+    [
+      input.tier,
+      input.limit,
+      input.deliveries,
+      [...input.sizes.keys()],
+      [...input.sizes.values()],
+      input.suspectFrom,
+    ],
     'dispatch-ready',
   )
 }
@@ -107,9 +125,9 @@ export async function readyDueJobs(
 export async function findStaleDeliveries(
   postgres: Postgres,
   input: { tier: string; olderThanMs: number; youngerThanMs?: number; limit: number },
-): Promise<DispatchedJob[]> {
-  return postgres.query<DispatchedJob>(
-    `SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority FROM jobs
+): Promise<SentJob[]> {
+  return postgres.query<SentJob>(
+    `SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId" FROM jobs
      WHERE tier = $1 AND state = 'queued' AND dispatched_at < now() - $2 * interval '1 millisecond'
        AND dispatched_at > CASE WHEN $4::integer IS NULL THEN '-infinity' ELSE now() - $4 * interval '1 millisecond' END
      ORDER BY dispatched_at LIMIT $3`,
@@ -124,6 +142,7 @@ export async function findStaleDeliveries(
 export async function redispatch(
   postgres: Postgres,
   jobs: readonly { id: string; seq: number }[],
+  suspectFrom: number,
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `WITH chosen AS (
@@ -133,8 +152,8 @@ export async function redispatch(
      )
      UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid()
      FROM chosen WHERE jobs.id = chosen.id
-     RETURNING jobs.id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority`,
-    [jobs.map((job) => job.id), jobs.map((job) => job.seq)],
+     RETURNING jobs.id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $3::integer AS "isSuspect"`,
+    [jobs.map((job) => job.id), jobs.map((job) => job.seq), suspectFrom],
   )
 }
 

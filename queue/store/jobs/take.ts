@@ -4,23 +4,29 @@ import { claimedColumns, type ClaimedRow, formatVersion, toClaimedJob } from './
 
 /**
  * T13: while Redis is away, a node takes jobs of its tiers straight from Postgres: those that were dispatched first, then those that are ready; each by
- * priority, then age. Under the guards of T2 and T3, in one statement, with the events of both. Nodes that take at once get different rows.
+ * priority, then age. Suspects wait for Redis: they must run alone (domain/job-state.ts). Under the guards of T2 and T3, in one statement, with the events of both. Nodes that take at once get different rows.
  */
 export async function takeJobs(
   postgres: Postgres,
-  input: { bootId: string; tiers: readonly string[]; tasks: readonly string[]; limit: number },
+  input: {
+    bootId: string
+    tiers: readonly string[]
+    tasks: readonly string[]
+    limit: number
+    suspectFrom: number
+  },
 ): Promise<ClaimedJob[]> {
   const rows = await postgres.query<ClaimedRow>(
     `WITH node AS (
        SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state = 'ready' FOR KEY SHARE
      ), queued AS MATERIALIZED (
        SELECT id, state FROM jobs
-       WHERE tier = ANY($2::text[]) AND state = 'queued' AND task = ANY($3::text[]) AND format_version <= $5
+       WHERE tier = ANY($2::text[]) AND state = 'queued' AND task = ANY($3::text[]) AND format_version <= $5 AND crashes < $6::integer
          AND (expires_at IS NULL OR expires_at > now()) AND EXISTS (SELECT FROM node)
        ORDER BY priority DESC, id LIMIT $4 FOR UPDATE SKIP LOCKED
      ), pending AS MATERIALIZED (
        SELECT id, state FROM jobs
-       WHERE tier = ANY($2::text[]) AND state = 'pending' AND ready AND task = ANY($3::text[]) AND format_version <= $5
+       WHERE tier = ANY($2::text[]) AND state = 'pending' AND ready AND task = ANY($3::text[]) AND format_version <= $5 AND crashes < $6::integer
          AND (expires_at IS NULL OR expires_at > now()) AND EXISTS (SELECT FROM node)
        ORDER BY priority DESC, id LIMIT $4 - (SELECT count(*) FROM queued) FOR UPDATE SKIP LOCKED
      ), chosen AS (
@@ -37,7 +43,7 @@ export async function takeJobs(
        UNION ALL SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
      SELECT ${claimedColumns} FROM claimed`,
-    [input.bootId, input.tiers, input.tasks, input.limit, formatVersion],
+    [input.bootId, input.tiers, input.tasks, input.limit, formatVersion, input.suspectFrom],
     'take-jobs',
   )
   return rows.map(toClaimedJob)

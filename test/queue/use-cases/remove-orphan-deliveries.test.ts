@@ -40,7 +40,10 @@ test('a delivery of several jobs stays as long as one of them is queued', async 
   const { deps } = await openTestQueue()
   const [first = '', second = ''] = await queuedJobs(deps, 2)
   await deps.deliveries.queueOf('small').obliterate({ force: true })
-  const common = { deliveryId: deps.newId(), seq: 1, task: 'echo', tenant: 'wonderland', priority: 5 }
+  const common = {
+    ...{ deliveryId: deps.newId(), seq: 1, task: 'echo', tenant: 'wonderland', priority: 5 },
+    isSuspect: false,
+  }
   await deps.deliveries.send(
     'small',
     [first, second].map((id) => ({ ...common, id })),
