@@ -2,9 +2,13 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import type { JobState } from '../../queue/domain/job-state.ts'
+import { skewClock } from './preload/clock-skew.ts'
 import { crashPoints, wrap } from './preload/crash-points.ts'
 import { mutants } from './preload/mutants.ts'
+import { readFormat } from './preload/row-format.ts'
 import { inheritedEnvironment } from './process-environment.ts'
+import { failoverTimes } from './promises.ts'
 
 const root = join(import.meta.dirname, '../..')
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -28,6 +32,36 @@ test.each(mutants.flatMap(({ name, changes }) => changes.map((change) => ({ name
 
 test.each(crashPoints)('the crash point $name finds its function', (point) => {
   expect(wrap(point).apply(read(point.file))).toContain(`inner_${point.function}`)
+})
+
+test('another version of the product reads rows up to another format', () => {
+  const { file, apply } = readFormat(2)
+  expect(apply(read(file))).toContain('formatVersion = 2')
+})
+
+test('a process whose clock is wrong takes another time for now, and reads given times as they are', () => {
+  const rightDate = Date
+  const before = Date.now()
+  try {
+    skewClock(3_600_000)
+    expect(Date.now() - before).toBeGreaterThanOrEqual(3_600_000)
+    expect(new Date().getTime() - before).toBeGreaterThanOrEqual(3_600_000)
+    expect(new Date(before).getTime()).toBe(before)
+    expect(new Date()).toBeInstanceOf(Date)
+  } finally {
+    globalThis.Date = rightDate
+  }
+})
+
+test('the time to run elsewhere counts from the death to the next start of what ran then', () => {
+  const event = (atMs: number, state: JobState, reason: string | null = null) => ({
+    ...{ seq: 0, fence: null, state, reason },
+    at: new Date(atMs),
+  })
+  const ran = [event(0, 'running'), event(4000, 'pending', 'worker-lost'), event(4500, 'running')]
+  const startedLater = [event(1500, 'running'), event(4000, 'pending', 'worker-lost'), event(4500, 'running')]
+  const times = [ran, startedLater].map((events) => failoverTimes([{ events }], 1000))
+  expect(times).toEqual([[3500], []])
 })
 
 async function run(args: string[]): Promise<{ code: number | null; output: string }> {

@@ -61,8 +61,8 @@ export async function startCluster(
 
   async function add(role: Role, name: string, own: Record<string, string>): Promise<void> {
     const [postgres, redis] = [
-      await startProxy(stores.postgres.port, Math.random),
-      await startProxy(stores.redis.port, Math.random),
+      await startProxy(() => stores.postgres.port, Math.random),
+      await startProxy(() => stores.redis.port, Math.random),
     ]
     const product = makeProductProcess({
       name,

@@ -16,9 +16,9 @@ export interface HttpClient {
   close(): void
 }
 
-/** Keeps few idle connections, so that what a server holds open at rest tells of the server. */
-export function openHttpClient(): HttpClient {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 4 })
+/** Keeps few idle connections by default, so that what a server holds open at rest tells of the server. */
+export function openHttpClient({ idleConnections = 4 } = {}): HttpClient {
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections })
   return {
     call: (method, url, { headers, body, signal }) =>
       new Promise((resolve, reject) => {

@@ -14,12 +14,14 @@ export type JobKind =
   | 'cancelled'
   | 'delayed'
   | 'expiring'
+  | 'huge'
+  | 'poison'
 
 /** How often each kind is drawn. */
 export type JobMix = Readonly<Record<JobKind, number>>
 
 export const usualMix: JobMix = {
-  echo: 40,
+  echo: 39,
   'short sleep': 14,
   'long sleep': 6,
   effect: 12,
@@ -30,7 +32,19 @@ export const usualMix: JobMix = {
   cancelled: 8,
   delayed: 6,
   expiring: 4,
+  huge: 1,
+  poison: 0, // a fault of its own
 }
+
+/** Of one kind only. */
+export const onlyOf = (kind: JobKind): JobMix => ({
+  ...(Object.fromEntries(Object.keys(usualMix).map((one) => [one, 0])) as JobMix),
+  [kind]: 1,
+})
+
+/** Large batches are what fills a queue: mostly the smallest jobs, so that their number and not their work is what counts. */
+export const batchMix = (mix: JobMix): JobMix => ({ ...mix, echo: mix.echo * 10 })
+
 /** States that a job of a kind may end in, besides `cancelled` for one that was asked to be. */
 export const expectedEnds: Record<JobKind, readonly string[]> = {
   echo: ['succeeded'],
@@ -44,10 +58,16 @@ export const expectedEnds: Record<JobKind, readonly string[]> = {
   cancelled: ['succeeded', 'cancelled'],
   delayed: ['succeeded'],
   expiring: ['succeeded', 'expired'],
+  huge: ['succeeded'],
+  poison: ['failed'],
 }
 
 /** The error codes that a failed job of a kind may have. */
-export const expectedErrors: Partial<Record<JobKind, string>> = { failing: 'EXIT_CODE', crashing: 'SIGNAL' }
+export const expectedErrors: Partial<Record<JobKind, string>> = {
+  failing: 'EXIT_CODE',
+  crashing: 'SIGNAL',
+  poison: 'WORKER_LOST',
+}
 
 export interface Submission {
   /** Names the request in labels, journal and logs. */
@@ -87,7 +107,7 @@ export function drawSubmission(
 
 function work(kind: JobKind, random: Random, effectLog: string): Record<string, unknown> {
   const sleep = (ms: number) => ({ task: 'sleep', payload: { ms } })
-  const effect = (seconds: number, end: 'succeed' | 'fail' | 'crash') => ({
+  const effect = (seconds: number, end: 'succeed' | 'fail' | 'crash' | 'poison') => ({
     task: 'command',
     payload: { argv: [appendEffectProgram, effectLog, String(seconds), end] },
   })
@@ -115,7 +135,22 @@ function work(kind: JobKind, random: Random, effectLog: string): Record<string, 
       return random.chance(0.5) ? effect(0.5, 'succeed') : sleep(random.between(100, 800))
     case 'delayed':
       return { task: 'echo', payload: { late: true }, delayMs: random.between(200, 1500) }
+    case 'huge':
+      return { task: 'echo', payload: { text: hugeText(random) } }
+    case 'poison':
+      return effect(0.05, 'poison')
     case 'expiring':
       return { ...sleep(20), expiresAt: new Date(Date.now() + random.between(100, 1500)).toISOString() }
   }
 }
+
+const hugeBytes = 200_000
+
+/** Of a kilobyte again and again: cheap to make, and not the same twice. */
+const hugeText = (random: Random): string =>
+  Array.from({ length: 250 }, () => random.between(0x1000, 0xffff).toString(16))
+    .join('')
+    .repeat(hugeBytes / 1000)
+
+/** What no gateway may take: its limit is 1 MiB. */
+export const oversizedBody = (): object => ({ task: 'echo', payload: { text: 'x'.repeat(1_100_000) } })

@@ -26,8 +26,8 @@ interface Connection {
   hasLostBytes(): boolean
 }
 
-/** A TCP proxy on loopback, between one process and one store. */
-export async function startProxy(targetPort: number, random: () => number): Promise<Proxy> {
+/** A TCP proxy on loopback, between one process and one store. `targetPort` is asked for each new connection. */
+export async function startProxy(targetPort: () => number, random: () => number): Promise<Proxy> {
   const connections = new Set<Connection>()
   let mode: LinkMode = { kind: 'pass' }
 
@@ -36,7 +36,7 @@ export async function startProxy(targetPort: number, random: () => number): Prom
       client.resetAndDestroy()
       return
     }
-    const target = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
+    const target = connect({ port: targetPort(), host: '127.0.0.1', allowHalfOpen: true })
     const connection = join(client, target)
     connections.add(connection)
     let open = 2

@@ -25,7 +25,11 @@ export async function openTestQueue(
   options: { redisUrl?: string; hasFastPath?: boolean } = {},
 ): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
   const [databaseUrl, redisUrl] = [await testDatabase(), options.redisUrl ?? (await testRedis())]
-  const config = readConfig(queueOptions, { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl })
+  const config = readConfig(queueOptions, {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    ...(settings.crashLimit !== undefined && { CRASH_LIMIT: String(settings.crashLimit) }), // claims know it from here
+  })
   const queue = await openQueue(config, { name: 'test', log: silentLogger, metrics: makeMetrics() })
   cleanUp(() => queue.close())
   const { jobs } = queue.deps

@@ -7,6 +7,7 @@ import { allFaults } from '../faults/all-faults.ts'
 import { expectedEnds } from '../job-kinds.ts'
 import { type Journal, openJournal } from '../journal.ts'
 import type { Profile } from '../profiles.ts'
+import { makePromises } from '../promises.ts'
 import { makeRandom } from '../random.ts'
 import { startWorkload } from '../workload.ts'
 import { queueName } from './baseline-job.ts'
@@ -63,7 +64,16 @@ export async function runBaseline(options: {
       if (!fault) throw new Error('A fault of the baseline is not there any more.')
       const workload = startWorkload(cluster, journal, random.fork(), { cycle })
       await sleep(random.between(300, 1200))
-      await fault.strike({ cluster, profile, random: random.fork(), tell: () => {} })
+      await fault.strike({
+        cluster,
+        profile,
+        random: random.fork(),
+        workload,
+        journal,
+        promises: makePromises(),
+        tell: () => {},
+        afterwards: () => {},
+      })
       await sleep(random.between(300, 1000))
       await workload.stop(profile.answerBoundMs)
       const { lost, stuck, wrong } = await settle(queue, journal, cycle, profile)

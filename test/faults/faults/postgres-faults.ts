@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { figures, firstAcceptance } from '../promises.ts'
+import type { Store } from '../stores.ts'
 import { drawOutageMs, type Fault, type Scene } from './fault.ts'
 
-/** Postgres lost, broken, locked and slow. */
+/** Postgres lost, broken, locked, slow and full. */
 export const postgresFaults: Fault[] = [
   { name: 'Postgres stopped at once', group: 'postgres', strike: (scene) => restart(scene, 'SIGQUIT') },
   { name: 'Postgres killed', group: 'postgres', strike: (scene) => restart(scene, 'SIGKILL') },
@@ -9,13 +11,71 @@ export const postgresFaults: Fault[] = [
   { name: 'Postgres sessions ended', group: 'postgres', strike: endSessions },
   { name: 'Postgres slow', group: 'postgres', strike: slow },
   { name: 'Postgres table locked', group: 'postgres', strike: lock },
+  {
+    name: 'Postgres out of disk',
+    group: 'postgres',
+    strike: (scene) => fillDisk(scene, 'data'),
+    isAlone: true,
+  },
+  {
+    name: 'Postgres out of disk for its log',
+    group: 'postgres',
+    strike: (scene) => fillDisk(scene, 'log'),
+    isAlone: true,
+  },
 ]
 
-async function restart({ cluster, random }: Scene, signal: NodeJS.Signals): Promise<void> {
-  const { postgres } = cluster.stores
+async function restart(scene: Scene, signal: NodeJS.Signals): Promise<void> {
+  const { postgres } = scene.cluster.stores
   await postgres.end(signal)
-  await sleep(random.between(0, 1500))
+  await sleep(scene.random.between(0, 1500))
   await postgres.start()
+  measureAcceptance(scene)
+}
+
+/** Postgres is back as of now. */
+export function measureAcceptance({ afterwards, journal, promises }: Scene): void {
+  const backAt = Date.now()
+  afterwards(() => promises.add(figures.accepting, ...firstAcceptance(journal, backAt)))
+}
+
+/** Not one byte is left: tables can't grow, and when a new segment of the write-ahead log is due, the server gives up. */
+async function fillDisk(scene: Scene, what: 'data' | 'log'): Promise<void> {
+  const { disk, postgres, sql } = scene.cluster.stores
+  if (typeof disk === 'string') throw new Error(`Postgres has no disk of its own: ${disk}.`)
+  disk.fill(0)
+  try {
+    if (what === 'log') await exhaustLog(sql)
+    await sleep(drawOutageMs(scene))
+  } finally {
+    disk.clear()
+  }
+  await untilBack(postgres, sql)
+  measureAcceptance(scene)
+}
+
+/** Begins new segments until there is none. */
+async function exhaustLog(sql: Scene['cluster']['stores']['sql']): Promise<void> {
+  try {
+    for (let i = 0; i < 100; i++)
+      await sql.query("SELECT pg_switch_wal() FROM pg_logical_emit_message(false, 'campaign', 'full')")
+  } catch {
+    // as was wanted
+  }
+}
+
+/** A server that has given up is started again, as its supervisor would. */
+async function untilBack(postgres: Store, sql: Scene['cluster']['stores']['sql']): Promise<void> {
+  const ended = postgres.ended().then(() => true)
+  for (;;) {
+    if (await Promise.race([ended, sleep(1, false)])) return postgres.start()
+    try {
+      await sql.query('SELECT 1')
+      return
+    } catch {
+      await sleep(20)
+    }
+  }
 }
 
 /** One session that ends by SIGKILL makes the server end all others and recover, for it may have spoilt shared memory. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { usualMix } from '../job-kinds.ts'
+import { failoverTimes, figures } from '../promises.ts'
 import type { Role } from '../product-process.ts'
 import { drawOutageMs, type Fault, type Scene } from './fault.ts'
 
@@ -9,23 +10,43 @@ const roles: Role[] = ['gateway', 'worker', 'ops']
 const stopDeadlineMs = 45_000
 
 /** Processes killed, frozen and restarted in order. */
-export const processFaults: Fault[] = roles.flatMap((role) => [
-  { name: `${role} killed`, group: 'process', strike: (scene) => kill(scene, role) },
-  {
-    name: `${role} frozen`,
-    group: 'process',
-    strike: (scene) => freeze(scene, role),
-    ...(role === 'worker' && { mix: { ...usualMix, 'outlasting effect': 3 } }),
-  },
-  { name: `${role} restarted in order`, group: 'process', strike: (scene) => restart(scene, role) },
-])
+export const processFaults: Fault[] = [
+  ...roles.flatMap((role): Fault[] => [
+    { name: `${role} killed`, group: 'process', strike: (scene) => kill(scene, role) },
+    {
+      name: `${role} frozen`,
+      group: 'process',
+      strike: (scene) => freeze(scene, role),
+      ...(role === 'worker' && { mix: { ...usualMix, 'outlasting effect': 3 } }),
+    },
+    { name: `${role} restarted in order`, group: 'process', strike: (scene) => restart(scene, role) },
+  ]),
+  { name: 'busy worker killed', group: 'process', strike: killBusy },
+]
 
-async function kill({ cluster, random, tell }: Scene, role: Role): Promise<void> {
+async function kill(scene: Scene, role: Role): Promise<void> {
+  const { cluster, random, tell } = scene
   const victim = random.pick(cluster.ofRole(role))
   tell(victim.name)
+  if (role === 'worker') measureFailover(scene)
   await victim.stop('SIGKILL', stopDeadlineMs)
   await sleep(random.between(0, 500))
   await victim.start()
+}
+
+/** A worker is killed now. */
+function measureFailover({ afterwards, promises, profile }: Scene): void {
+  const killedAt = Date.now()
+  afterwards((jobs) =>
+    promises.add(figures.failover(profile.leaseMs), ...failoverTimes(jobs.values(), killedAt)),
+  )
+}
+
+/** With as much running as it can. */
+async function killBusy(scene: Scene): Promise<void> {
+  scene.workload.burst(30, 'long sleep')
+  await sleep(800)
+  await kill(scene, 'worker')
 }
 
 /** SIGSTOP stops the process with all its threads, as a debugger or a full host does; what it has started goes on. */

@@ -3,11 +3,16 @@
  * nobody can switch them on in production.
  */
 import { changeSources } from './change-source.ts'
+import { skewClock } from './clock-skew.ts'
 import { crashHook, crashPoints, makeCrashHook, wrap } from './crash-points.ts'
 import { mutants } from './mutants.ts'
 import { readPreloadSettings } from './preload-environment.ts'
+import { readFormat } from './row-format.ts'
 
-const { mutant: mutantName, crashAt } = readPreloadSettings()
+const { mutant: mutantName, crashAt, clockSkewMs, readsFormat } = readPreloadSettings()
+
+if (clockSkewMs !== undefined) skewClock(clockSkewMs)
+if (readsFormat !== undefined) changeSources([readFormat(readsFormat)])
 
 if (mutantName) {
   const mutant = mutants.find(({ name }) => name === mutantName)
