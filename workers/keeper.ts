@@ -55,29 +55,38 @@ export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
     clearTimeout(pause)
     pause = undefined
     const startedMs = performance.now()
-    const mine = spawn(process.execPath, [...command, mark], {
-      cwd: '/',
-      env: {},
-      detached: true, // a session of its own: what stops the worker's group does not stop it
-      stdio: ['pipe', 'ignore', 'inherit'],
-    })
+    let mine: ChildProcess
+    try {
+      mine = spawn(process.execPath, [...command, mark], {
+        cwd: '/',
+        env: {},
+        detached: true, // a session of its own: what stops the worker's group does not stop it
+        stdio: ['pipe', 'ignore', 'inherit'],
+      })
+    } catch (error) {
+      beginLater(error)
+      return
+    }
     child = mine
     mine.unref()
-    mine.stdin.on('error', () => undefined) // its end tells
+    mine.stdin?.on('error', () => undefined) // its end tells
     const onEnd = (how: unknown): void => {
       if (child !== mine) return
       child = undefined
       if (performance.now() - startedMs > soundLifeMs) deaths = 0
-      const pauseMs = Math.min(longestPauseMs, 2 ** deaths++)
-      log.warn('the process that ends jobs when this one is frozen has ended itself; it is started again', {
-        how,
-      })
-      if (groups.size > 0) pause = setTimeout(begin, pauseMs).unref()
+      beginLater(how)
     }
     mine.once('error', onEnd).once('exit', (code, signal) => onEnd(signal ?? code))
     // At once in the pipe: from here on it acts without this process.
     if (untilMs !== null) tell('until', untilMs, generation)
     for (const [id, born] of groups) tell('group', id, born)
+  }
+
+  function beginLater(how: unknown): void {
+    log.warn('the process that ends jobs should this one freeze is gone; it is started again', {
+      how,
+    })
+    pause = setTimeout(begin, Math.min(longestPauseMs, 2 ** deaths++)).unref()
   }
 
   function tell(word: string, ...numbers: number[]): void {

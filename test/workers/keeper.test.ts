@@ -74,6 +74,11 @@ function keeperOf(worker: RealWorker): number | undefined {
   )
 }
 
+function catchesSignals(pid: number): boolean {
+  const caught = /^SigCgt:\s+(\w+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1] ?? '0'
+  return (BigInt(`0x${caught}`) & (1n << 2n)) !== 0n // SIGQUIT, the last that it asks for; Node itself asks for SIGTERM
+}
+
 test('what a frozen worker has started is gone before another node takes its job over', async () => {
   const { deps, start } = await openNodes()
   const folder = aFolder()
@@ -145,6 +150,7 @@ test('a keeper starts with the first job, hears no signal, is replaced when it d
   const marked = findMarked().map(({ pid }) => pid)
   expect(marked).toEqual(expect.arrayContaining([leader, escaped]))
   expect(marked).not.toContain(first)
+  await waitFor(() => catchesSignals(first)) // earlier it would die, and be replaced
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const) {
     expect(isAlive(first)).toBe(true)
     process.kill(first, signal)
