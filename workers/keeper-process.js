@@ -1,4 +1,4 @@
-// The process of keeper.ts: node keeper-process.js MARK. JavaScript, so that it need not load what strips types: it starts sooner and is smaller.
+// The process of keeper.ts: node keeper-process.js MARK MS GENERATION, the last two as in `until`. JavaScript, so that it need not load what strips types: it starts sooner and is smaller.
 import { writeSync } from 'node:fs'
 import { findMarked } from './executors/marked-processes.js'
 import { machineMs } from './machine-clock.js'
@@ -11,7 +11,7 @@ import { machineMs } from './machine-clock.js'
  *   gone ID               it has ended; its number may be another's by now
  */
 
-const [, , mark = ''] = process.argv
+const [, , mark = '', firstUntilMs, firstGeneration] = process.argv
 
 /** A machine that was asleep does not make timers due. */
 const lookMs = 1000
@@ -22,8 +22,8 @@ const leaveDeadlineMs = 10_000
 
 /** @type {Map<number, number>} */
 const groups = new Map()
-let generation = 0
-let untilMs = Infinity
+let generation = Number(firstGeneration)
+let untilMs = Number(firstUntilMs)
 /** Generations up to this one have to end. */
 let overUpTo = -1
 /** @type {NodeJS.Timeout | undefined} */
@@ -42,6 +42,8 @@ process.stdin
   })
   .on('error', leave)
   .on('end', leave)
+
+look()
 
 /** @param {string} line */
 function hear(line) {
@@ -67,6 +69,7 @@ function hear(line) {
 
 function look() {
   clearTimeout(timer)
+  if (untilMs === Infinity) return
   const leftMs = untilMs - machineMs()
   // When this process was frozen too, a renewal may wait to be read: that comes first.
   if (leftMs <= 0) timer = setTimeout(() => setImmediate(judge), 0)

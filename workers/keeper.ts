@@ -55,9 +55,11 @@ export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
     clearTimeout(pause)
     pause = undefined
     const startedMs = performance.now()
+    // As arguments, for this process may be frozen before it has written anything: what runs is found by its mark then.
+    const lease = [untilMs ?? Infinity, generation].map(String)
     let mine: ChildProcess
     try {
-      mine = spawn(process.execPath, [...command, mark], {
+      mine = spawn(process.execPath, [...command, mark, ...lease], {
         cwd: '/',
         env: {},
         detached: true, // a session of its own: what stops the worker's group does not stop it
@@ -77,8 +79,6 @@ export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
       beginLater(how)
     }
     mine.once('error', onEnd).once('exit', (code, signal) => onEnd(signal ?? code))
-    // At once in the pipe: from here on it acts without this process.
-    if (untilMs !== null) tell('until', untilMs, generation)
     for (const [id, born] of groups) tell('group', id, born)
   }
 
