@@ -18,6 +18,8 @@ export interface BatchOptions<In, Out> {
   maxInFlight?: number
   /** Most items that may wait; default 10,000. */
   maxWaiting?: number
+  /** True to write at once when nothing is in flight, without waiting for what else this turn of the event loop brings; for items that are bundles already. */
+  isEager?: boolean
   /** True for an error that one bad item may have caused: the write is tried again in halves, so that only the bad item fails. The failed write must have left nothing behind. */
   isItemFault?: (error: unknown) => boolean
 }
@@ -36,7 +38,14 @@ interface Waiting<In, Out> {
 }
 
 export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Out> {
-  const { write, maxItems = 500, maxInFlight = 1, maxWaiting = 10_000, isItemFault = () => false } = options
+  const {
+    write,
+    maxItems = 500,
+    maxInFlight = 1,
+    maxWaiting = 10_000,
+    isEager = false,
+    isItemFault = () => false,
+  } = options
   let waiting: Waiting<In, Out>[] = []
   let inFlight = 0
   let isPumpDue = false
@@ -90,7 +99,10 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
     add(item) {
       if (waiting.length >= maxWaiting) return Promise.reject(new OverloadError(waiting.length))
       const done = new Promise<Out>((resolve, reject) => waiting.push({ item, resolve, reject }))
-      if (inFlight < maxInFlight) pumpSoon()
+      if (inFlight < maxInFlight) {
+        if (isEager) pump()
+        else pumpSoon()
+      }
       return done
     },
     idle() {

@@ -20,12 +20,14 @@ type FastPathDeps = Pick<QueueDeps, 'jobs' | 'nodes' | 'deliveries' | 'signals' 
 
 export function makeFastPath(deps: FastPathDeps): FastPath {
   const fleet = makeFleetView(deps)
-  const sending = makeBatch<NewJob, unknown>({
-    async write(jobs) {
-      for (const [tier, own] of Map.groupBy(jobs, (job) => job.spec.tier)) await send(tier, own)
-      return jobs
+  // Eager, so that the delivery is on its way before the answer to the client is written.
+  const sending = makeBatch<readonly NewJob[], unknown>({
+    async write(rounds) {
+      for (const [tier, own] of Map.groupBy(rounds.flat(), (job) => job.spec.tier)) await send(tier, own)
+      return rounds
     },
     maxWaiting: Infinity,
+    isEager: true,
   })
 
   async function send(tier: string, jobs: readonly NewJob[]): Promise<void> {
@@ -55,7 +57,7 @@ export function makeFastPath(deps: FastPathDeps): FastPath {
       )
     },
     deliver(jobs) {
-      for (const job of jobs) void sending.add(job)
+      if (jobs.length > 0) void sending.add(jobs)
     },
   }
 }

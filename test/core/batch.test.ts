@@ -102,3 +102,18 @@ test('past its limit of waiting items it refuses at once', async () => {
   expect(await Promise.all(kept)).toEqual([10, 20, 30])
   await batch.idle()
 })
+
+test('an eager batch writes its first item within the call, and what comes meanwhile together', async () => {
+  const writes: number[][] = []
+  const batch = makeBatch<number, number>({
+    write(items) {
+      writes.push(items)
+      return Promise.resolve(items)
+    },
+    isEager: true,
+  })
+  const first = batch.add(1)
+  expect(writes).toEqual([[1]])
+  await Promise.all([first, batch.add(2), batch.add(3)])
+  expect(writes).toEqual([[1], [2, 3]])
+})
