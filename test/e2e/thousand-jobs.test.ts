@@ -58,12 +58,7 @@ test('1,000 mixed jobs through the single and the batch call all succeed, each b
       ids.slice(i, i + 50).map((id) => platform.call('GET', `/v1/jobs/${id}/events`, { token })),
     )
     for (const { body } of timelines)
-      expect(body.items.map((event: { state: string }) => event.state)).toEqual([
-        'pending',
-        'queued',
-        'running',
-        'succeeded',
-      ])
+      expect(withoutReleases(body.items)).toEqual(['pending', 'queued', 'running', 'succeeded'])
   }
   const { body } = await platform.call('GET', `/v1/jobs/${ids[4] ?? ''}`, { token })
   expect(body).toMatchObject({
@@ -72,3 +67,13 @@ test('1,000 mixed jobs through the single and the batch call all succeed, each b
     result: { exitCode: 0, stdout: '4\n', truncated: false },
   })
 })
+
+/** On a busy machine a job may wait too long in a delivery of many and be released (T12): dispatched twice, and started once all the same. */
+function withoutReleases(events: { state: string; reason?: string }[]): string[] {
+  const states: string[] = []
+  for (const { state, reason } of events) {
+    if (state === 'pending' && reason === 'released' && states.at(-1) === 'queued') states.pop()
+    else states.push(state)
+  }
+  return states
+}
