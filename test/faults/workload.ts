@@ -206,7 +206,7 @@ export function startWorkload(
       if (inFlight.size < mostInFlight) {
         if (random.chance(0.1)) {
           const isKeyed = random.chance(0.8)
-          const batch = Array.from({ length: random.between(3, 45) }, () => draw(batchDrawn))
+          const batch = Array.from({ length: random.between(3, 30) }, () => draw(batchDrawn))
           launch(() =>
             submitBatch(
               batch.map((one) => ({ ...one, copies: 1, key: isKeyed ? `key-${one.request}` : null })),
