@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises'
-import { builtinTasks, type CommandPayload, commandPayload } from '../../queue/domain/builtin-tasks.ts'
-import { PermanentFailure, stopOf, type Task, TaskFailure } from '../task.ts'
+import { builtinTasks, commandPayload } from '../../queue/domain/builtin-tasks.ts'
+import { PermanentFailure, type Task } from '../task.ts'
 import type { AllowedPrograms } from './allowed-programs.ts'
 import { commandEnvironment, type InheritedEnvironment } from './command-environment.ts'
 import { makeOutputTail } from './output-tail.ts'
-import type { GroupEnd, ProcessGroup, ProcessGroups } from './process-groups.ts'
+import type { ProcessGroups } from './process-groups.ts'
 import type { ScratchFolders } from './scratch-folders.ts'
+import { endFailure, startProgram, stopOnAbort } from './start-program.ts'
 
 export interface CommandOptions {
   programs: AllowedPrograms
@@ -17,12 +18,6 @@ export interface CommandOptions {
 }
 
 const [, , definition] = builtinTasks
-
-/** How much of stderr goes into the message of a failure. */
-const messageTailChars = 1000
-
-/** Errors of spawn that another attempt, later or on another node, may not meet. */
-const passingErrors = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'ETXTBSY'])
 
 /**
  * Runs a program in a process group of its own, with a scratch folder as its home and present folder, and an environment that holds nothing of the
@@ -55,9 +50,19 @@ export function makeCommandTask(options: CommandOptions): Task {
         signal.throwIfAborted() // nobody would hear of it later
         const stdout = makeOutputTail(options.outputBytes)
         const stderr = makeOutputTail(options.outputBytes)
-        const end = await runProgram(options.groups, { file, payload, env, scratch, signal, stdout, stderr })
+        const group = startProgram(options.groups, {
+          file,
+          args: payload.argv.slice(1),
+          env,
+          cwd: scratch,
+          stdin: payload.stdin,
+          onStdout: (chunk) => stdout.push(chunk),
+          onStderr: (chunk) => stderr.push(chunk),
+        })
+        const stopped = stopOnAbort(group, signal)
+        const end = await group.ended.finally(stopped)
         recordUsage(end.usage)
-        throwUnlessSucceeded(program, end, stderr.text())
+        if (end.exitCode !== 0) throw endFailure(program, end, stderr.text())
         return {
           exitCode: end.exitCode,
           stdout: stdout.text(),
@@ -72,72 +77,10 @@ export function makeCommandTask(options: CommandOptions): Task {
   }
 }
 
-interface Run {
-  file: string
-  payload: CommandPayload
-  env: Record<string, string>
-  scratch: string
-  signal: AbortSignal
-  stdout: { push(chunk: Buffer): void }
-  stderr: { push(chunk: Buffer): void }
-}
-
-async function runProgram(
-  groups: ProcessGroups,
-  { file, payload, env, scratch, signal, stdout, stderr }: Run,
-): Promise<GroupEnd> {
-  let group: ProcessGroup
-  try {
-    group = groups.start({
-      file,
-      args: payload.argv.slice(1),
-      env,
-      cwd: scratch,
-      stdin: payload.stdin,
-      onStdout: (chunk) => stdout.push(chunk),
-      onStderr: (chunk) => stderr.push(chunk),
-    })
-  } catch (error) {
-    throw spawnFailed(file, error)
-  }
-  const onAbort = (): void => group.stop(stopOf(signal).killGraceMs)
-  signal.addEventListener('abort', onAbort)
-  try {
-    return await group.ended.catch((error: unknown) => {
-      throw spawnFailed(file, error)
-    })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-function throwUnlessSucceeded(program: string, end: GroupEnd, stderr: string): void {
-  if (end.exitCode === 0) return
-  if (end.signal) throw new TaskFailure('SIGNAL', `${program} was ended by ${end.signal}${tail(stderr)}`)
-  // setpriv, which starts the program, tells so when the kernel refuses it: a script whose interpreter is missing, a wrong architecture.
-  if ((end.exitCode === 126 || end.exitCode === 127) && stderr.startsWith('setpriv: failed to execute'))
-    throw spawnFailed(program, new Error(stderr.trim()))
-  throw new TaskFailure('EXIT_CODE', `${program} ended with exit code ${String(end.exitCode)}${tail(stderr)}`)
-}
-
-function tail(stderr: string): string {
-  const text = stderr.trim()
-  if (!text) return '.'
-  return `: ${text.length > messageTailChars ? `…${text.slice(-messageTailChars)}` : text}`
-}
-
 function notAllowed(program: string, programs: AllowedPrograms): PermanentFailure {
   const allowed = programs.names.length > 0 ? `allowed are ${programs.names.join(', ')}` : 'none is allowed'
   return new PermanentFailure(
     'COMMAND_NOT_ALLOWED',
     `The program ${program.slice(0, 200)} is not on this node's list TASK_COMMAND_ALLOW; ${allowed}.`,
   )
-}
-
-function spawnFailed(program: string, error: unknown): TaskFailure {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const message = `${program} could not be started: ${error instanceof Error ? error.message : String(error)}`
-  return passingErrors.has(code)
-    ? new TaskFailure('SPAWN_FAILED', message, error)
-    : new PermanentFailure('SPAWN_FAILED', message, error)
 }

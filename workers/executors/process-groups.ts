@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Usage } from '../../queue/domain/job.ts'
 import type { Keeper } from '../keeper.ts'
@@ -18,6 +19,14 @@ export interface ProgramStart {
   stdin: string | undefined
   onStdout: (chunk: Buffer) => void
   onStderr: (chunk: Buffer) => void
+  /** True to give it a channel to this process besides: it writes to file descriptor 3 and reads from 4. */
+  hasChannel?: boolean
+}
+
+/** The worker's ends of the channel. They close with the group. */
+export interface Channel {
+  fromProgram: Readable
+  toProgram: Writable
 }
 
 export interface GroupEnd {
@@ -27,6 +36,10 @@ export interface GroupEnd {
 }
 
 export interface ProcessGroup {
+  /** Of the leader; 0 when it could not be started. */
+  pid: number
+  /** Null unless asked for. */
+  channel: Channel | null
   /** SIGTERM to all of the group, and SIGKILL when its leader is still there after `killGraceMs`; 0 kills at once. */
   stop(killGraceMs: number): void
   /** Resolves when the leader has ended and nothing of the group is left. Rejects when it could not be started. */
@@ -69,10 +82,14 @@ export function makeProcessGroups(options: {
       cwd: program.cwd,
       env,
       detached: true, // setsid: a session and a group of its own
-      stdio: [program.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [
+        program.stdin === undefined ? 'ignore' : 'pipe',
+        ...['pipe' as const, 'pipe' as const],
+        ...(program.hasChannel ? ['pipe' as const, 'pipe' as const] : []),
+      ],
     })
     const { pid } = child
-    if (pid === undefined) return { stop() {}, ended: startError(child) }
+    if (pid === undefined) return { pid: 0, channel: null, stop() {}, ended: startError(child) }
 
     const place = shared.indexOf(0)
     shared[place] = pid
@@ -82,6 +99,7 @@ export function makeProcessGroups(options: {
     child.stderr?.on('data', program.onStderr)
     child.stdin?.on('error', () => undefined) // the program need not read all, or anything
     child.stdin?.end(program.stdin)
+    const channel = program.hasChannel ? channelOf(child) : null
     let killTimer: NodeJS.Timeout | undefined
 
     const ended = new Promise<GroupEnd>((resolve) => {
@@ -98,6 +116,8 @@ export function makeProcessGroups(options: {
     })
 
     return {
+      pid,
+      channel,
       ended,
       stop(killGraceMs) {
         if (child.exitCode !== null || child.signalCode !== null) return
@@ -138,8 +158,15 @@ function startError(child: ChildProcess): Promise<never> {
   return new Promise((_, reject) => child.once('error', reject))
 }
 
+function channelOf(child: ChildProcess): Channel {
+  const [, , , fromProgram, toProgram] = child.stdio
+  for (const end of [fromProgram, toProgram]) end?.on('error', () => undefined) // its end tells
+  return { fromProgram: fromProgram as Readable, toProgram: toProgram as Writable }
+}
+
 async function pipesClosed(child: ChildProcess): Promise<void> {
-  const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null && !pipe.closed)
+  child.stdio[4]?.destroy()
+  const pipes = [child.stdout, child.stderr, child.stdio[3]].filter((pipe) => pipe && !pipe.closed)
   if (pipes.length === 0) return
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => {
