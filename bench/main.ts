@@ -1,12 +1,14 @@
 /*
  * Side by side, in one run, on one Redis and one Postgres: `npm run bench` in this folder (npm ci first), `npm run bench:short` for a first look.
- *   --only submit,batch,drain,through,latency   some measures
+ *   --only submit,batch,drain,through,latency,loaded   some measures
  *   --who noodle,naive-durable,…        some contenders
  *   --rounds N                          default 5; contenders take turns, figures are medians
  *   --only backlog --backlogs 10000,1000000   what waiting jobs cost; --rounds 1 will do
  *   --json FILE                         all figures of all rounds
+ *   --report FILE                       a page of Markdown with ratios and medians
  */
 import { writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { makeBareBullmq } from './contenders/bare-bullmq.ts'
 import { makeNaive } from './contenders/naive.ts'
@@ -18,21 +20,23 @@ import {
   measureBatch,
   measureDrain,
   measureLatency,
+  measureLoadedLatency,
   measureSubmit,
   measureThrough,
   type Sizes,
 } from './measures.ts'
-import { report } from './report.ts'
+import { page, report } from './report.ts'
 import { startStores, type Stores } from './stores.ts'
 
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'submit,batch,drain,through,latency' },
+    only: { type: 'string', default: 'submit,batch,drain,through,latency,loaded' },
     who: { type: 'string' },
     rounds: { type: 'string' },
     backlogs: { type: 'string', default: '10000,100000' },
     json: { type: 'string' },
+    report: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds ?? (values.short ? 1 : 5))
@@ -44,6 +48,7 @@ const backlogs = values.backlogs.split(',').map(Number)
 
 const makers: Record<string, (stores: Stores) => Contender> = {
   noodle: (stores) => makeNoodle('Noodle', stores),
+  'noodle-alone': (stores) => makeNoodle('one job a delivery', stores, { isAlone: true }),
   'naive-durable': (stores) => makeNaive('durable', 'naive durable', stores),
   naive: (stores) => makeNaive('redis', 'naive', stores),
   'bare-bullmq': makeBareBullmq,
@@ -58,6 +63,7 @@ const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
   drain: (contender) => measureDrain(contender, stores, sizes),
   through: (contender) => measureThrough(contender, sizes),
   latency: (contender) => measureLatency(contender, sizes),
+  loaded: (contender) => measureLoadedLatency(contender, sizes),
   backlog: async (contender) => {
     const found: Figures = {}
     for (const size of backlogs) Object.assign(found, await measureBacklog(contender, stores, sizes, size))
@@ -67,7 +73,7 @@ const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
 
 const figures = new Map<string, Record<string, Figures[]>>()
 try {
-  const names = values.who?.split(',') ?? Object.keys(makers)
+  const names = values.who?.split(',') ?? Object.keys(makers).filter((name) => name !== 'noodle-alone')
   const contenders = names.map((name) => {
     const make = makers[name]
     if (!make) throw new Error(`There is no contender ${name}; there are ${Object.keys(makers).join(', ')}.`)
@@ -91,7 +97,19 @@ try {
   await stores.stop()
 }
 if (values.json) writeFileSync(values.json, JSON.stringify(Object.fromEntries(figures), null, 2))
+if (values.report) {
+  const command = `npm run bench -- ${process.argv
+    .slice(2)
+    .filter((argument, i, all) => argument !== '--report' && all[i - 1] !== '--report')
+    .join(' ')}`
+  writeFileSync(values.report, page(figures, { rounds, machine: describeMachine(stores), command }))
+}
 console.log(report(figures))
+
+function describeMachine({ versions }: Stores): string {
+  const [cpu] = cpus()
+  return `${String(cpus().length)} cores (${cpu?.model ?? 'unknown'}), ${String(Math.round(totalmem() / 2 ** 30))} GiB, Node ${process.versions.node}, ${versions}`
+}
 
 function brief(found: Figures): string {
   return Object.entries(found)

@@ -91,32 +91,66 @@ export async function measureThrough(contender: Contender, sizes: Sizes): Promis
 
 /** From the answer to a submission to the start of its handler, one job at a time in an idle system. */
 export async function measureLatency(contender: Contender, sizes: Sizes): Promise<Figures> {
+  const waits = await pickUps(contender, sizes, 0)
+  return waits ? { pickUpP50Ms: quantile(waits, 0.5), pickUpP99Ms: quantile(waits, 0.99) } : {}
+}
+
+/** A fifth, about, of what naive durable gets through on two cores. */
+const loadPerSecond = 400
+
+/** The same while other jobs come at a constant rate, whatever becomes of them (an open loop). */
+export async function measureLoadedLatency(contender: Contender, sizes: Sizes): Promise<Figures> {
+  const waits = await pickUps(contender, sizes, loadPerSecond)
+  return waits ? { loadedPickUpP50Ms: quantile(waits, 0.5), loadedPickUpP99Ms: quantile(waits, 0.99) } : {}
+}
+
+async function pickUps(
+  contender: Contender,
+  sizes: Sizes,
+  othersPerSecond: number,
+): Promise<number[] | undefined> {
   await contender.reset()
   const answeredAt = new Map<string, number>()
   const startedAt = new Map<string, number>()
-  const submitAndRun = async (submit: () => Promise<string>): Promise<Figures> =>
-    using(await contender.startWorkers((id, atMs) => startedAt.set(id, atMs)), async () => {
+  const isStarted = (): boolean => [...answeredAt.keys()].every((id) => startedAt.has(id))
+  const submitAndRun = async (submit: () => Promise<string>): Promise<number[]> => {
+    const workers = await contender.startWorkers((id, atMs) => startedAt.set(id, atMs))
+    const others = new Set<Promise<unknown>>()
+    const timer = setInterval(() => {
+      const other = submit().finally(() => others.delete(other))
+      others.add(other)
+    }, 1000 / othersPerSecond)
+    if (othersPerSecond === 0) clearInterval(timer)
+    try {
       for (let i = 0; i < sizes.latency; i++) {
         await sleep(20 + Math.random() * 20)
         const id = await submit()
         answeredAt.set(id, performance.timeOrigin + performance.now())
       }
-      while (startedAt.size < sizes.latency) await sleep(20)
-      const waits = [...answeredAt]
-        .map(([id, atMs]) => Math.max(0, (startedAt.get(id) ?? NaN) - atMs))
-        .slice(sizes.latency / 5) // the first ones warm it up
-        .sort((a, b) => a - b)
-      return { pickUpP50Ms: quantile(waits, 0.5), pickUpP99Ms: quantile(waits, 0.99) }
-    })
+      clearInterval(timer)
+      await Promise.all(others)
+      while (!isStarted()) await sleep(20)
+    } finally {
+      clearInterval(timer)
+      await workers.stop()
+    }
+    return [...answeredAt]
+      .map(([id, atMs]) => Math.max(0, (startedAt.get(id) ?? NaN) - atMs))
+      .slice(sizes.latency / 5) // the first ones warm it up
+      .sort((a, b) => a - b)
+  }
   if (contender.addOne) return submitAndRun(contender.addOne)
-  if (!contender.startGateway) return {}
-  return using(await contender.startGateway(), async ({ request }) =>
-    submitAndRun(async () => {
-      const { url, ...rest } = request
+  const gateway = await contender.startGateway?.()
+  if (!gateway) return undefined
+  try {
+    return await submitAndRun(async () => {
+      const { url, ...rest } = gateway.request
       const response = await fetch(url, { method: 'POST', ...rest })
       return ((await response.json()) as { id: string }).id
-    }),
-  )
+    })
+  } finally {
+    await gateway.stop()
+  }
 }
 
 /** What waiting jobs cost: memory and disk for each, and the speed of submissions and of the drain beside them. */

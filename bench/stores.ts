@@ -16,6 +16,8 @@ export interface Stores {
   redisBytes(): Promise<number>
   databaseBytes(name: string): Promise<number>
   pids: { redis: number; postgres: number }
+  /** Of both servers, as a sentence tells them. */
+  versions: string
   stop(): Promise<void>
 }
 
@@ -53,6 +55,7 @@ export async function startStores(): Promise<Stores> {
       redis: Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]),
       postgres: await postmasterPid(admin),
     },
+    versions: await readVersions(redis, admin),
     async stop() {
       redis.disconnect()
       await admin.end()
@@ -65,4 +68,10 @@ export async function startStores(): Promise<Stores> {
 async function postmasterPid(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   return Number(/PPid:\t(\d+)/.exec(readFileSync(`/proc/${String(rows[0]?.pid)}/status`, 'utf8'))?.[1])
+}
+
+async function readVersions(redis: Redis, pool: pg.Pool): Promise<string> {
+  const redisVersion = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'unknown'
+  const { rows } = await pool.query<{ server_version: string }>('SHOW server_version')
+  return `Redis ${redisVersion}, PostgreSQL ${rows[0]?.server_version ?? 'unknown'}`
 }

@@ -11,8 +11,11 @@ import type { Stores } from '../stores.ts'
 const password = 'a benchmark password'
 const main = (process: string): string => join(import.meta.dirname, '../..', process, 'main.ts')
 
-/** Noodle as it ships: everything that is on by default is on. `settings` are options of its processes. */
-export function makeNoodle(name: string, stores: Stores, settings: Record<string, string> = {}): Contender {
+/**
+ * Noodle as it ships: everything that is on by default is on. With `isAlone` the jobs that it is filled with ask for a GPU each, of which the worker says to
+ * have enough: such jobs share no delivery.
+ */
+export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {}): Contender {
   let databaseUrl = ''
   const env = (): Record<string, string> => ({
     DATABASE_URL: databaseUrl,
@@ -22,7 +25,7 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
     LOG_LEVEL: 'warn',
     RATE_LIMIT_REQUESTS_PER_MINUTE: '6000000', // limited, but not within a benchmark
     RATE_LIMIT_JOBS_PER_MINUTE: '60000000',
-    ...settings,
+    ...(isAlone && { NODE_GPUS: String(concurrency) }),
   })
   return {
     name,
@@ -51,7 +54,11 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
     async fill(count) {
       const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
       for (let left = count; left > 0; left -= 10_000)
-        await pool.query(insert, [Array.from({ length: Math.min(10_000, left) }, () => uuidv7()), payload])
+        await pool.query(insert, [
+          Array.from({ length: Math.min(10_000, left) }, () => uuidv7()),
+          payload,
+          isAlone ? 1 : 0,
+        ])
       await pool.query('VACUUM ANALYZE jobs')
       await pool.end()
     },
@@ -92,7 +99,7 @@ export function makeNoodle(name: string, stores: Stores, settings: Record<string
 const insert = `
   WITH new AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, labels, due_at, ready)
-    SELECT id, 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 1, 512, 0, 3600000, 3, 1000, 'exponential', '{}', now(), true
+    SELECT id, 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 1, 512, $3, 3600000, 3, 1000, 'exponential', '{}', now(), true
     FROM unnest($1::uuid[]) AS t(id)
     RETURNING id
   )
