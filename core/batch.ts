@@ -5,6 +5,8 @@
 export interface Batch<In, Out> {
   /** Resolves with this item's own result. Rejects with OverloadError, without having written, when too many wait. */
   add(item: In): Promise<Out>
+  /** True when so many wait that whoever comes now had better be turned away before any work is put into them: at four fifths of the most. */
+  isCrowded(): boolean
   /** Resolves when nothing waits and nothing is in flight. */
   idle(): Promise<void>
 }
@@ -105,6 +107,7 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
       }
       return done
     },
+    isCrowded: () => waiting.length >= maxWaiting * 0.8,
     idle() {
       if (inFlight === 0 && waiting.length === 0) return Promise.resolve()
       return new Promise((resolve) => idleWaiters.push(resolve))

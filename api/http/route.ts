@@ -49,6 +49,8 @@ export interface Route {
   query?: z.ZodObject
   /** The JSON body. A route without one refuses a body. */
   body?: z.ZodType
+  /** Called before the body is read, for refusals that it can't change. */
+  admit?: () => void
   /** Looks at the body before its schema does, for refusals with a word of their own. */
   refuse?: (json: unknown) => void
   /** True when an absent body counts as {}. */

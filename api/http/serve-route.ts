@@ -17,6 +17,8 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
     if (route.access !== 'anyone' && authError !== undefined) throw authError
     permit(deps, route.access, actor)
 
+    route.admit?.()
+
     const params = route.params ? validate(route.params, request.params, 'The path') : undefined
     const query = readQuery(route, request)
     if (!route.body) refuseBody(route, request)

@@ -65,6 +65,14 @@ export async function submitMany(
   )
 }
 
+/**
+ * To be asked before a submission is read: to read and check what is refused in the end would take the time that the accepted ones need.
+ * @throws OVERLOADED
+ */
+export function refuseWhenCrowded(deps: Pick<QueueDeps, 'acceptBatch'>): void {
+  if (deps.acceptBatch.isCrowded()) throw overloaded()
+}
+
 function newJob(deps: Pick<QueueDeps, 'newId'>, actor: Actor, { spec, idempotency }: Submission): NewJob {
   return {
     id: deps.newId(),
@@ -136,10 +144,11 @@ function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
 }
 
 function asOverload(error: unknown): never {
-  if (error instanceof OverloadError)
-    throw new QueueError('OVERLOADED', 'More jobs arrive than can be stored; try again.', {
-      retryAfterSeconds: 1,
-      cause: error,
-    })
-  throw error
+  throw error instanceof OverloadError ? overloaded(error) : error
 }
+
+const overloaded = (cause?: OverloadError): QueueError =>
+  new QueueError('OVERLOADED', 'More jobs arrive than can be stored; try again.', {
+    retryAfterSeconds: 1,
+    ...(cause && { cause }),
+  })

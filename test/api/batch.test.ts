@@ -132,3 +132,14 @@ test('an Idempotency-Key for a whole batch is refused with the way out', async (
     },
   })
 })
+
+test('when more jobs wait for Postgres than it can take, submissions are refused before they are read', async () => {
+  const { call, tokenOf, deps } = await openTestGateway()
+  const token = await tokenOf('user')
+  deps.acceptBatch.isCrowded = () => true
+  for (const path of ['/v1/jobs', '/v1/jobs/batch']) {
+    const refused = await call('POST', path, { token, body: { jobs: 'not read' } })
+    expect(refused).toMatchObject({ status: 503, body: { type: 'urn:noodle:error:overloaded' } })
+    expect(refused.headers.get('Retry-After')).toBe('1')
+  }
+})

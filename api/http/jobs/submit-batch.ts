@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { type FieldError, QueueError } from '../../../queue/domain/errors.ts'
-import { submitMany, type Submission } from '../../../queue/use-cases/submit-jobs.ts'
+import { refuseWhenCrowded, submitMany, type Submission } from '../../../queue/use-cases/submit-jobs.ts'
 import { batchBody, batchItem, batchView } from '../../contract/job-shapes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { HttpProblem } from '../problem.ts'
@@ -32,6 +32,7 @@ export const submitBatchRoute = (deps: GatewayDeps) =>
     summary: 'Submit many jobs',
     description:
       'A JSON object with `jobs`, or a stream of one JSON object a line (application/x-ndjson), which is stored as it arrives. Each job is accepted or refused by itself; with `?atomic=true` all or none. Give each job an `idempotencyKey`, so that a batch can be sent again.',
+    admit: () => refuseWhenCrowded(deps.queue),
     query: batchQuery,
     readsBody: { contentTypes: ['application/json', 'application/x-ndjson'] },
     responses: {

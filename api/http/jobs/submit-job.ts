@@ -1,5 +1,5 @@
 import type { Submitted } from '../../../queue/use-cases/submit-jobs.ts'
-import { submitJob } from '../../../queue/use-cases/submit-jobs.ts'
+import { refuseWhenCrowded, submitJob } from '../../../queue/use-cases/submit-jobs.ts'
 import { findJob } from '../../../queue/use-cases/find-job.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import { isTerminal } from '../../../queue/domain/job-state.ts'
@@ -30,6 +30,7 @@ export const submitJobRoute = (deps: GatewayDeps) =>
     description:
       'Answers once the job is stored for good. Send an Idempotency-Key, so that a request whose answer was lost can be sent again.',
     headers: submissionHeaders,
+    admit: () => refuseWhenCrowded(deps.queue),
     body: submitBody,
     refuse: refuseFieldsNotYet,
     responses: {
