@@ -7,8 +7,6 @@ const stopDeadlineMs = 45_000
 const backlogJobs = 105_000
 /** What runs until Redis is emptied. */
 const warmJobs = 2000
-/** So many are dispatched anew until the rate is reckoned. */
-const countedJobs = 3000
 
 /** Measurements of what the platform promises under a heavy load. */
 export const promiseFaults: Fault[] = [
@@ -72,23 +70,34 @@ async function wipeUnderBacklog({ cluster, workload, promises, tell }: Scene): P
   )
   await redisAdmin.flushall()
   const { rows: flushed } = await sql.query<{ at: Date }>('SELECT clock_timestamp() AS at')
-  tell(`${waiting[0]?.count ?? '0'} waiting`)
+  const { rows: window } = await sql.query<{ id: string }>(
+    "SELECT id FROM jobs WHERE state = 'queued' AND dispatched_at <= $1",
+    [flushed[0]?.at],
+  )
+  const ids = window.map(({ id }) => id) // their deliveries are gone
+  tell(`${waiting[0]?.count ?? '0'} waiting, ${ids.length} in the window`)
   const anew = await waitFor(
     async () => {
       const { rows } = await sql.query<{ at: Date; started: Date | null }>(
-        'SELECT dispatched_at AS at, started_at AS started FROM jobs WHERE dispatched_at > $1 ORDER BY dispatched_at LIMIT $2',
-        [flushed[0]?.at, countedJobs],
+        'SELECT dispatched_at AS at, started_at AS started FROM jobs WHERE id = ANY($1::uuid[])',
+        [ids],
       )
-      return rows.length === countedJobs && rows.some(({ started }) => started !== null) ? rows : undefined
+      const isRefilled = rows.every(({ at, started }) => started !== null || at > (flushed[0]?.at ?? at))
+      return isRefilled && rows.some(({ at, started }) => started !== null && at > (flushed[0]?.at ?? at))
+        ? rows
+        : undefined
     },
-    { timeoutMs: 60_000, what: 'jobs to be dispatched anew' },
+    { timeoutMs: 60_000, what: 'the window to be dispatched anew' },
   )
-  const at = flushed[0]?.at.getTime() ?? 0
-  const starts = anew.flatMap(({ started }) => (started ? [started.getTime()] : []))
-  const dispatchedMs = (anew.at(-1)?.at.getTime() ?? at) - (anew[0]?.at.getTime() ?? at)
-  promises.add(figures.firstJob, Math.min(...starts) - at)
-  promises.add(figures.refill, countedJobs / (Math.max(1, dispatchedMs) / 1000))
-  tell(`first dispatch after ${(anew[0]?.at.getTime() ?? at) - at} ms`)
+  const flushedAt = flushed[0]?.at.getTime() ?? 0
+  const sent = anew.filter(({ at }) => at.getTime() > flushedAt) // others were in a worker's hands already
+  const starts = sent.flatMap(({ started }) => (started ? [started.getTime()] : []))
+  const sentMs = sent.map(({ at }) => at.getTime())
+  promises.add(figures.firstJob, Math.min(...starts) - flushedAt)
+  promises.add(figures.refill, sent.length / (Math.max(1, Math.max(...sentMs) - Math.min(...sentMs)) / 1000))
+  tell(
+    `${sent.length} of them sent again ${Math.min(...sentMs) - flushedAt} to ${Math.max(...sentMs) - flushedAt} ms after it`,
+  )
   await untilWorkedOff(sql)
 }
 
