@@ -38,7 +38,7 @@ export const commandPayload = z.strictObject({
     ),
   stdin: z.string().optional().describe('What the program reads.'),
 })
-export type CommandPayload = z.output<typeof commandPayload>
+type CommandPayload = z.output<typeof commandPayload>
 
 /** The tasks that come with every worker. */
 export const builtinTasks = [
