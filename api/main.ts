@@ -10,6 +10,8 @@ import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeApp } from './http/app.ts'
+import { makeLogFeeds } from './logs/log-feeds.ts'
+import { toEventStream } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
 
 const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
@@ -27,6 +29,7 @@ const server = createServer(
     queue: queue.deps,
     auth: makeAuth({ config, queue: queue.deps }),
     watch,
+    logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEventStream }),
     fleet: makeFleetView(queue.deps),
     config,
     pingPostgres: () => queue.pingPostgres(),

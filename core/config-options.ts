@@ -253,6 +253,12 @@ export const options = {
     .default(65_536)
     .describe('How much of the end of stdout and of stderr a command keeps.')
     .meta({ unit: 'bytes' }),
+  LOG_LIMIT_BYTES: integer(1024)
+    .default(10_485_760)
+    .describe(
+      'How much of the log of an attempt is kept, from its begin; a last line tells how much was left out.',
+    )
+    .meta({ unit: 'bytes' }),
   KILL_GRACE_MS: integer(0)
     .default(5000)
     .describe('Time between SIGTERM and SIGKILL for a job that timed out or was cancelled.')

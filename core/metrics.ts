@@ -59,6 +59,17 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    logBytes: new Counter({
+      name: 'noodle_log_bytes_total',
+      help: 'Text of job logs that this node kept.',
+      registers,
+    }),
+    logLinesLeftOut: new Counter({
+      name: 'noodle_log_lines_left_out_total',
+      help: 'Lines of job logs that were not kept: past the limit of their attempt, or faster than they could be stored.',
+      labelNames: ['reason'],
+      registers,
+    }),
     claimsRefused: new Counter({
       name: 'noodle_claims_refused_total',
       help: 'Deliveries that turned out to be out of date when this node claimed them.',

@@ -8,6 +8,7 @@ import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { makeCanary } from './roles/canary.ts'
 import { makeDispatcher } from './roles/dispatcher.ts'
 import { makeLedgerKeeper } from './roles/ledger-keeper.ts'
+import { makeLogRescuer } from './roles/log-rescuer.ts'
 import { makeOrphanRemover } from './roles/orphan-remover.ts'
 import { makePruner } from './roles/pruner.ts'
 import { makeReaper } from './roles/reaper.ts'
@@ -41,6 +42,7 @@ await runProcess({
     makePruner(queue.deps),
     makeTierCounter(queue.deps),
     makeLedgerKeeper(queue.deps),
+    makeLogRescuer(queue.deps),
     makeCanary(queue.deps),
   ],
   stopDeadlineMs: 14_000,

@@ -12,6 +12,8 @@ import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import { openJobsTable } from './store/jobs-table.ts'
 import { openLedgerTable } from './store/ledger-table.ts'
+import { makeLiveLogs } from './store/live-logs.ts'
+import { openLogChunksTable } from './store/log-chunks-table.ts'
 import { openNodesTable } from './store/nodes-table.ts'
 import { openPlatformTable } from './store/platform-table.ts'
 import { isRowFault, openPostgres, type PostgresOptions } from './store/postgres.ts'
@@ -103,6 +105,8 @@ export async function openQueue(
     deliveries,
     waitingDeliveries: makeWaitingDeliveries((tier) => deliveries.queueOf(tier)),
     signals,
+    keptLogs: openLogChunksTable(postgres),
+    liveLogs: makeLiveLogs(commands, () => connect('subscriber'), log),
     rateCounts: makeRateCounts(commands, log),
     redisCounter: makeRedisCounter(commands),
     diagnosis: {

@@ -7,6 +7,7 @@ import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import { releaseJobs } from '../queue/use-cases/release-jobs.ts'
 import { type HoldDeps, holdJob } from './hold-job.ts'
+import type { LogShipper } from './log-shipper.ts'
 import type { NodeLease } from './node-lease.ts'
 import type { Run, Runs } from './runs.ts'
 import type { RunTaskOptions } from './run-task.ts'
@@ -22,6 +23,7 @@ export interface ClaimLoopOptions extends Omit<RunTaskOptions, 'hasLapsed'> {
   drainDeadlineMs: number
   lease: NodeLease
   runs: Runs
+  logs: Pick<LogShipper, 'open'>
 }
 
 export interface ClaimLoop extends Component {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { JobState } from '../queue/domain/job-state.ts'
 import { finishJob, handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import type { LogShipper } from './log-shipper.ts'
 import { type RunTaskOptions, runTask, type TaskEnd } from './run-task.ts'
 import type { Run } from './runs.ts'
 
@@ -15,7 +16,7 @@ export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 
 export async function holdJob(
   deps: HoldDeps,
   run: Run,
-  options: RunTaskOptions & { abandon: AbortSignal; onRan: () => void },
+  options: RunTaskOptions & { logs: Pick<LogShipper, 'open'>; abandon: AbortSignal; onRan: () => void },
 ): Promise<number> {
   const { job, boot } = run
   const { metrics } = deps
@@ -24,12 +25,14 @@ export async function holdJob(
   metrics.jobPickup.observe({ tier: job.tier }, job.waitedMs / 1000)
   metrics.jobsRunning.inc({ tier: job.tier })
 
+  const runLog = options.logs.open(job)
   let outcome = 'unknown'
   let wallMs = 0
   try {
-    const end = await runTask(run, options)
+    const end = await runTask(run, runLog, options)
     wallMs = end.usage.wallMs
     options.onRan()
+    await runLog.end() // so that who sees the job ended finds its log whole
     const state = await storeEnd({ ...deps, log }, run, end, [boot.ended, options.abandon])
     outcome =
       state === null

@@ -21,6 +21,7 @@ import { makeScratchFolders } from './executors/scratch-folders.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
 import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
+import { makeLogShipper } from './log-shipper.ts'
 import { makeNodeLease } from './node-lease.ts'
 import { measureResources } from './node-resources.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
@@ -38,6 +39,7 @@ const config = readConfigOrExit([
   'TASK_COMMAND_ALLOW',
   'RESULT_LIMIT_BYTES',
   'COMMAND_OUTPUT_BYTES',
+  'LOG_LIMIT_BYTES',
   'KILL_GRACE_MS',
   'DRAIN_DEADLINE_MS',
   'METRICS_PORT',
@@ -105,6 +107,7 @@ const lease = makeNodeLease(deps, {
   onDraining: () => claimLoop.stopIntake(),
   killGraceMs: config.KILL_GRACE_MS,
 })
+const logs = makeLogShipper(deps, { limitBytes: config.LOG_LIMIT_BYTES })
 const consumerWatchdog = makeConsumerWatchdog(deps, { hasFreeSlot: () => runs.count() < config.CONCURRENCY })
 const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumerWatchdog.consume } }
 const claimLoop = makeClaimLoop(claimDeps, {
@@ -116,6 +119,7 @@ const claimLoop = makeClaimLoop(claimDeps, {
   drainDeadlineMs: config.DRAIN_DEADLINE_MS,
   lease,
   runs,
+  logs,
 })
 
 let isStopping = false
@@ -133,6 +137,7 @@ await runProcess({
   log,
   components: [
     stores,
+    logs,
     makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log, isHealthy: () => !isStopping }),
     watchdog,
     keeper,

@@ -4,7 +4,7 @@ import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
 import type { Boot } from './boot.ts'
 import type { Run } from './runs.ts'
-import { PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
+import { type LogSink, PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
 
 export interface RunTaskOptions {
   tasks: ReadonlyMap<string, Task>
@@ -26,7 +26,7 @@ const maxTimerMs = 2 ** 31 - 1
 const messageChars = 4000
 
 /** Runs a job's task to its end, within its time. Never rejects: a task can't make its node fail. */
-export async function runTask(run: Run, options: RunTaskOptions): Promise<TaskEnd> {
+export async function runTask(run: Run, log: LogSink, options: RunTaskOptions): Promise<TaskEnd> {
   const { job, stopping } = run
   const { signal } = stopping
   const startedMs = performance.now()
@@ -47,7 +47,7 @@ export async function runTask(run: Run, options: RunTaskOptions): Promise<TaskEn
     const task = options.tasks.get(job.task)
     // Not final: another node of the tier may offer it. Deliveries of unknown tasks are not claimed, so this is rare.
     if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${job.task}.`)
-    const result = await task.run({ job, signal, recordUsage: (figures) => (measured = figures) })
+    const result = await task.run({ job, signal, log, recordUsage: (figures) => (measured = figures) })
     if (signal.aborted) return stopped()
     checkResult(job.task, result, options.resultBytes)
     return { kind: 'succeeded', result, usage: usage() }

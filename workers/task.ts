@@ -9,10 +9,20 @@ export interface Task {
   run(context: TaskContext): Promise<Json>
 }
 
+/** Takes the output of a run for its log. */
+export interface LogSink {
+  /** Output of a program as it comes, in pieces of any size: lines are cut at line ends, what is not UTF-8 becomes U+FFFD. */
+  write(stream: 'stdout' | 'stderr', piece: Buffer): void
+  /** What a task tells by itself; each line of the text is a line of the log. */
+  tell(text: string): void
+}
+
 export interface TaskContext {
   job: ClaimedJob
   /** Aborted when the run must end before its time. `reason` is a Stop. */
   signal: AbortSignal
+  /** Where the run's lines go. Never waits, never throws. */
+  log: LogSink
   /** What the run has used besides wall time, as far as the task can measure it. The last call counts. */
   recordUsage: (usage: Omit<Usage, 'wallMs'>) => void
 }

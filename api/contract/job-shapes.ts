@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { logStreams } from '../../queue/domain/log-line.ts'
 import { jobStates } from '../../queue/domain/job-state.ts'
 import { maxBackoffMs } from '../../queue/domain/retry-policy.ts'
 import { requirements } from '../../queue/domain/tiers.ts'
@@ -173,6 +174,22 @@ export const eventView = z
     reason: z.string().optional(),
   })
   .meta({ id: 'JobEvent' })
+
+export const logLineView = z
+  .object({
+    id: z.string().describe('Its place in the log; a cursor to go on after it.'),
+    at: z.iso.datetime().describe('By the clock of the node.'),
+    attempt: z.number(),
+    seq: z.number().describe('Its number in the attempt, from 1, without gaps.'),
+    stream: z
+      .enum(logStreams)
+      .describe(
+        'log: what a task told by itself; noodle: what Noodle has to say about the log, such as that lines were left out.',
+      ),
+    text: z.string(),
+  })
+  .meta({ id: 'LogLine' })
+export type LogLineView = z.output<typeof logLineView>
 
 export const batchView = z
   .object({

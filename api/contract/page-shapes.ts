@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { QueueError } from '../../queue/domain/errors.ts'
 
 /** A number in a query, where everything is text. */
-const numberText = z
+export const numberText = z
   .string()
   .regex(/^\d{1,9}$/, 'must be a whole number')
   .transform(Number)

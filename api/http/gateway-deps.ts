@@ -2,6 +2,7 @@ import type { Fleet } from '../../queue/use-cases/fleet.ts'
 import type { JobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import type { Auth } from '../auth/auth.ts'
+import type { LogFeeds } from '../logs/log-feeds.ts'
 import type { GatewayConfig } from '../gateway-config.ts'
 
 /** What routes take. */
@@ -9,6 +10,7 @@ export interface GatewayDeps {
   queue: QueueDeps
   auth: Auth
   watch: JobWatch
+  logFeeds: LogFeeds
   /** The live nodes, at most a second old. */
   fleet: () => Promise<Fleet>
   config: GatewayConfig

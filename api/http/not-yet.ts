@@ -3,7 +3,6 @@ import { HttpProblem } from './problem.ts'
 
 /** Calls of the contract whose time has not come: refused with a word of their own, so that nobody looks for a typing mistake. */
 const announced: { path: RegExp; what: string }[] = [
-  { path: /^\/v1\/jobs\/[^/]+\/logs$/, what: 'Live logs of a job' },
   { path: /^\/v1\/jobs\/(cancel|replay)$/, what: 'Cancelling and replaying in bulk' },
   { path: /^\/v1\/workflows(\/|$)/, what: 'Workflows' },
   { path: /^\/v1\/schedules(\/|$)/, what: 'Schedules' },

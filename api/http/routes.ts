@@ -3,6 +3,7 @@ import type { GatewayDeps } from './gateway-deps.ts'
 import { cancelJobRoute } from './jobs/cancel-job.ts'
 import { getJobRoute } from './jobs/get-job.ts'
 import { listEventsRoute } from './jobs/list-events.ts'
+import { listLogsRoute } from './jobs/list-logs.ts'
 import { listJobsRoute } from './jobs/list-jobs.ts'
 import { replayJobRoute } from './jobs/replay-job.ts'
 import { submitBatchRoute } from './jobs/submit-batch.ts'
@@ -22,6 +23,7 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     listJobsRoute(deps),
     getJobRoute(deps),
     listEventsRoute(deps),
+    listLogsRoute(deps),
     cancelJobRoute(deps),
     replayJobRoute(deps),
     ...authRoutes(deps),

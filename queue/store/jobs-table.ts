@@ -15,7 +15,15 @@ import { findDispatched } from './jobs/find-dispatched.ts'
 import { findQueued } from './jobs/find-queued.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
-import { countTiers, findEnded, findJob, type JobFilter, listEvents, listJobs } from './jobs/read.ts'
+import {
+  countTiers,
+  findEnded,
+  findJob,
+  findRunning,
+  type JobFilter,
+  listEvents,
+  listJobs,
+} from './jobs/read.ts'
 import { reapDeadNodes } from './jobs/reap.ts'
 import { takeJobs } from './jobs/take.ts'
 import type { Postgres } from './postgres.ts'
@@ -54,6 +62,7 @@ export function openJobsTable(postgres: Postgres) {
     list: (filter: JobFilter, page: Parameters<typeof listJobs>[2]) => listJobs(postgres, filter, page),
     listEvents: (jobId: string, afterSeq?: number) => listEvents(postgres, jobId, afterSeq),
     findEnded: (ids: readonly string[]) => findEnded(postgres, ids),
+    findRunning: (ids: readonly string[]) => findRunning(postgres, ids),
     countTiers: () => countTiers(postgres),
   }
 }

@@ -22,3 +22,12 @@ export const changedChannel = 'noodle:changed'
 
 /** channel; the id of a job that the node shall look at, for its cancel flag was set. Gateways to one node. */
 export const cancelChannel = (nodeId: string): string => `noodle:cancel:${nodeId}`
+
+/** stream, chunks of a job's log that are not in Postgres yet, as `c`; an entry's id is the attempt and number of its last line; TTL: a day. The job's worker to gateways and ops. */
+export const logKey = (jobId: string): string => `{noodle-log:${jobId}}`
+
+/** channel; each chunk that goes into the stream. The job's worker to gateways where somebody follows. */
+export const logChannel = (jobId: string): string => `noodle:log:${jobId}`
+
+/** set, the ids of jobs that may have such a stream; no TTL. Workers to ops, who clear away what dead workers left. */
+export const openLogsKey = 'noodle:open-logs'

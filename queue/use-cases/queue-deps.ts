@@ -12,6 +12,8 @@ import type { Finish } from '../store/jobs/finish.ts'
 import type { PostgresDiagnosis, RedisDiagnosis } from '../store/diagnose.ts'
 import type { JobsTable } from '../store/jobs-table.ts'
 import type { LedgerTable } from '../store/ledger-table.ts'
+import type { LiveLogs } from '../store/live-logs.ts'
+import type { LogChunksTable } from '../store/log-chunks-table.ts'
 import type { NodesTable } from '../store/nodes-table.ts'
 import type { PlatformTable } from '../store/platform-table.ts'
 import type { RateCounts } from '../store/rate-counts.ts'
@@ -36,6 +38,8 @@ export interface QueueDeps {
   deliveries: Deliveries
   waitingDeliveries: WaitingDeliveries
   signals: Signals
+  keptLogs: LogChunksTable
+  liveLogs: LiveLogs
   rateCounts: RateCounts
   redisCounter: RedisCounter
   redisWatch: RedisWatchTable

@@ -6,6 +6,8 @@ import { gatewayOptions } from '../../api/gateway-config.ts'
 import type { GatewayDeps } from '../../api/http/gateway-deps.ts'
 import type { Route } from '../../api/http/route.ts'
 import { allRoutes } from '../../api/http/routes.ts'
+import { makeLogFeeds } from '../../api/logs/log-feeds.ts'
+import { toEventStream } from '../../api/logs/log-lines.ts'
 import { readConfig } from '../../core/config.ts'
 import type { Role, User } from '../../queue/domain/user.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
@@ -55,6 +57,7 @@ export async function openTestGateway(
     queue: deps,
     auth: makeAuth({ config, queue: deps, ...(options.nowMs && { nowMs: options.nowMs }) }),
     watch,
+    logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEventStream }),
     fleet: makeFleetView(deps),
     config,
     pingPostgres: () =>

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClaimedJob, Json } from '../../queue/domain/job.ts'
+import type { LogSink } from '../../workers/task.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -24,6 +25,9 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
     ...fields,
   }
 }
+
+/** For runs whose log is of no interest. */
+export const noLog: LogSink = { write: () => undefined, tell: () => undefined }
 
 /** A folder that is gone after the test. */
 export function aFolder(): string {

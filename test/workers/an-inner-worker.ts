@@ -5,6 +5,7 @@ import { echo, sleep } from '../../workers/executors/builtin.ts'
 import { makeNodeLease } from '../../workers/node-lease.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { noLog } from './a-run.ts'
 
 interface NodeSettings {
   id?: string
@@ -60,6 +61,7 @@ export async function startInnerWorker(
     drainDeadlineMs: 20,
     lease: node.lease,
     runs: node.runs,
+    logs: { open: () => ({ ...noLog, end: () => Promise.resolve() }) },
   })
   cleanUp(() => loop.stop())
   await node.lease.start()

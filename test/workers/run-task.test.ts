@@ -4,7 +4,7 @@ import { echo, sleep } from '../../workers/executors/builtin.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { runTask } from '../../workers/run-task.ts'
 import { PermanentFailure, type Stop, type Task } from '../../workers/task.ts'
-import { aClaimedJob } from './a-run.ts'
+import { aClaimedJob, noLog } from './a-run.ts'
 
 const boot = { id: '01900000-0000-7000-8000-0000000000bb', ended: new AbortController().signal }
 
@@ -15,7 +15,7 @@ function aTask(run: Task['run']): Task {
 /** Begins a run of the task and tells how it ended. */
 function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}, { hasLapsed = false } = {}) {
   const run = makeRuns().begin(aClaimedJob({ task: task.definition.name, ...fields }), boot)
-  const ended = runTask(run, {
+  const ended = runTask(run, noLog, {
     tasks: new Map([[task.definition.name, task]]),
     resultBytes: 1024,
     killGraceMs: 50,
@@ -88,7 +88,7 @@ test('a cancelled run ends as cancelled, one that must go is told from one that 
 
 test('a task that this node does not have may be tried again elsewhere', async () => {
   const run = makeRuns().begin(aClaimedJob({ task: 'render' }), boot)
-  const end = await runTask(run, {
+  const end = await runTask(run, noLog, {
     tasks: new Map(),
     resultBytes: 1024,
     killGraceMs: 50,

@@ -26,7 +26,7 @@ const [, , definition] = builtinTasks
 export function makeCommandTask(options: CommandOptions): Task {
   return {
     definition,
-    async run({ job, signal, recordUsage }) {
+    async run({ job, signal, log, recordUsage }) {
       const parsed = commandPayload.safeParse(job.payload)
       if (!parsed.success)
         throw new PermanentFailure(
@@ -56,8 +56,14 @@ export function makeCommandTask(options: CommandOptions): Task {
           env,
           cwd: scratch,
           stdin: payload.stdin,
-          onStdout: (chunk) => stdout.push(chunk),
-          onStderr: (chunk) => stderr.push(chunk),
+          onStdout(piece) {
+            stdout.push(piece)
+            log.write('stdout', piece)
+          },
+          onStderr(piece) {
+            stderr.push(piece)
+            log.write('stderr', piece)
+          },
         })
         const stopped = stopOnAbort(group, signal)
         const end = await group.ended.finally(stopped)

@@ -1,7 +1,7 @@
 import type { Postgres } from '../postgres.ts'
 
 /**
- * Removes a round of jobs that ended before the retention time, with their events and attempts, oldest ids first; the primary key alone finds them,
+ * Removes a round of jobs that ended before the retention time, with their events, attempts and logs, oldest ids first; the primary key alone finds them,
  * since an id begins with its time. Answers with how many; fewer than the limit means that none is left.
  */
 export async function pruneEnded(
@@ -20,6 +20,8 @@ export async function pruneEnded(
        DELETE FROM job_events USING jobs_gone WHERE job_id = id
      ), attempts_gone AS (
        DELETE FROM attempts USING jobs_gone WHERE job_id = id
+     ), logs_gone AS (
+       DELETE FROM job_log_chunks USING jobs_gone WHERE job_id = id
      )
      SELECT count(*) AS pruned FROM jobs_gone`,
     [options.retentionDays, options.limit],

@@ -108,6 +108,15 @@ export async function findEnded(postgres: Postgres, ids: readonly string[]): Pro
   return rows.map((row) => row.id)
 }
 
+/** Those of the ids that run. */
+export async function findRunning(postgres: Postgres, ids: readonly string[]): Promise<string[]> {
+  const rows = await postgres.query<{ id: string }>(
+    "SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state = 'running'",
+    [ids],
+  )
+  return rows.map((row) => row.id)
+}
+
 export interface TierCounts {
   tier: string
   pending: number

@@ -1,0 +1,168 @@
+import { expect, test } from '@jest/globals'
+import type { LogLineView } from '../../api/contract/job-shapes.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { rescueLogs } from '../../queue/use-cases/rescue-logs.ts'
+import { finishJob } from '../../queue/use-cases/finish-job.ts'
+import { makeLogShipper } from '../../workers/log-shipper.ts'
+import { cleanUp } from '../support/clean-up.ts'
+import { openTestGateway, type TestGateway } from '../support/gateway.ts'
+import { aNode, aRunningJob } from '../support/test-queue.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+/** A running job whose log this test writes. */
+async function aLoggingJob(deps: QueueDeps, limitBytes = 100_000_000) {
+  const bootId = await aNode(deps)
+  const job = await aRunningJob(deps, bootId)
+  const shipper = makeLogShipper(deps, { limitBytes })
+  cleanUp(() => shipper.stop())
+  const log = shipper.open(job)
+  let told = 0
+  return {
+    id: job.id,
+    job,
+    log,
+    /** Numbered from 1. */
+    tell(lines: number) {
+      for (let i = 0; i < lines; i++) log.tell(`line ${String(++told)}`)
+    },
+    async finish({ isLogEnded = true } = {}) {
+      if (isLogEnded) await log.end()
+      await finishJob(deps, bootId, job, { kind: 'succeeded', result: null, usage: { wallMs: 1 } })
+    },
+  }
+}
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => `line ${String(from + i)}`)
+
+interface Follower {
+  lines: LogLineView[]
+  texts(): string[]
+  hasEnded(): boolean
+  close(): void
+}
+
+async function follow(
+  gateway: TestGateway,
+  token: string,
+  path: string,
+  lastEventId?: string,
+): Promise<Follower> {
+  const giveUp = new AbortController()
+  const response = await fetch(gateway.url + path, {
+    headers: {
+      Accept: 'text/event-stream',
+      Authorization: `Bearer ${token}`,
+      ...(lastEventId !== undefined && { 'Last-Event-ID': lastEventId }),
+    },
+    signal: giveUp.signal,
+  })
+  expect(response.status).toBe(200)
+  const lines: LogLineView[] = []
+  let hasEnded = false
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  void (async () => {
+    let text = ''
+    for (;;) {
+      const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
+      if (done) return
+      const events = (text + value).split('\n\n')
+      text = events.pop() ?? ''
+      for (const event of events) {
+        const [, data] = /^event: line\ndata: (.*)$/m.exec(event) ?? []
+        if (data !== undefined) lines.push(JSON.parse(data) as LogLineView)
+        hasEnded ||= event.startsWith('event: end')
+      }
+    }
+  })().catch(() => undefined)
+  cleanUp(() => giveUp.abort())
+  return {
+    lines,
+    texts: () => lines.map(({ text }) => text),
+    hasEnded: () => hasEnded,
+    close: () => giveUp.abort(),
+  }
+}
+
+test('a log is read in pages while its job runs and after; filters and tail choose', async () => {
+  const gateway = await openTestGateway()
+  const token = await gateway.tokenOf('user', 'wonderland')
+  const { id, log, tell, finish } = await aLoggingJob(gateway.deps)
+  const read = async (query: string) =>
+    (await gateway.call('GET', `/v1/jobs/${id}/logs${query}`, { token })).body
+  const texts = (body: { items: LogLineView[] }) => body.items.map(({ text }) => text)
+
+  expect(await read('')).toEqual({ items: [], nextCursor: null })
+  log.write('stderr', Buffer.from('oops\n'))
+  tell(5)
+  const first = await waitFor(async () => ((await read('')).items as LogLineView[])[0])
+  expect(first).toEqual({
+    id: '1-1',
+    at: expect.stringMatching(/^\d{4}-/),
+    attempt: 1,
+    seq: 1,
+    stream: 'stderr',
+    text: 'oops',
+  })
+  await finish()
+  const page = await read('?limit=3')
+  expect(texts(page)).toEqual(['oops', 'line 1', 'line 2'])
+  expect(page.nextCursor).toBe('1-3')
+  expect(texts(await read('?limit=3&cursor=1-3'))).toEqual(numbered(3, 5))
+  expect(await read('?cursor=1-6')).toEqual({ items: [], nextCursor: null })
+  expect(texts(await read('?tail=2'))).toEqual(numbered(4, 5))
+  expect(texts(await read('?attempt=2'))).toEqual([])
+  expect((await gateway.call('GET', `/v1/jobs/${id}/logs?cursor=x`, { token })).status).toBe(400)
+})
+
+test('another tenant finds no log', async () => {
+  const gateway = await openTestGateway()
+  const { id, tell } = await aLoggingJob(gateway.deps)
+  tell(1)
+  const token = await gateway.tokenOf('user', 'builders')
+  for (const Accept of ['application/json', 'text/event-stream']) {
+    const answer = await gateway.call('GET', `/v1/jobs/${id}/logs`, { token, headers: { Accept } })
+    expect(answer.status).toBe(404)
+  }
+})
+
+test('followers get each line once and in order, whenever they come, until the job has ended', async () => {
+  const gateway = await openTestGateway()
+  const token = await gateway.tokenOf('user', 'wonderland')
+  const { id, tell, finish } = await aLoggingJob(gateway.deps)
+  const followers: Follower[] = []
+  for (let round = 0; round < 10; round++) {
+    tell(3000)
+    followers.push(await follow(gateway, token, `/v1/jobs/${id}/logs`))
+  }
+  const broken = followers[0]
+  await waitFor(() => (broken?.lines.length ?? 0) > 3000)
+  broken?.close()
+  const seen = broken?.texts() ?? []
+  const resumed = await follow(gateway, token, `/v1/jobs/${id}/logs`, broken?.lines.at(-1)?.id)
+  tell(3000)
+  await finish()
+  await waitFor(() => [...followers.slice(1), resumed].every((one) => one.hasEnded()))
+  for (const one of followers.slice(1)) expect(one.texts()).toEqual(numbered(1, 33_000))
+  expect([...seen, ...resumed.texts()]).toEqual(numbered(1, 33_000))
+})
+
+test('what a dead worker left in Redis is kept, once', async () => {
+  const { deps } = await openTestGateway()
+  const { id, tell, finish } = await aLoggingJob({
+    ...deps,
+    // A worker whose lines never get to Postgres, and which does not tell when it ends.
+    keptLogs: { ...deps.keptLogs, insert: () => Promise.reject(new Error('No way.')) },
+  })
+  tell(10)
+  const kept = async () =>
+    (await deps.keptLogs.read(id, { attempt: 0, seq: 0 })).chunks.flatMap(({ lines }) => lines)
+  await waitFor(async () => (await deps.liveLogs.read(id, { attempt: 0, seq: 0 })).length > 0)
+  await rescueLogs(deps)
+  expect(await kept()).toEqual([]) // it runs still
+  await finish({ isLogEnded: false })
+  await rescueLogs(deps)
+  await rescueLogs(deps)
+  expect((await kept()).map(([, , text]) => text)).toEqual(numbered(1, 10))
+  expect(await deps.liveLogs.listOpen('0')).toEqual({ jobIds: [], cursor: '0' })
+})
