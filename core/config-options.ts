@@ -217,7 +217,9 @@ export const options = {
     .describe('The tiers whose jobs a worker runs, comma-separated; `large` is another name of heavy.'),
   CONCURRENCY: integer(1, 10_000)
     .default(10)
-    .describe('Jobs that a worker runs at once.')
+    .describe(
+      'Jobs that a worker runs at once, as far as its CPUs, memory and GPUs suffice; one that asks for neither gets an equal share of them.',
+    )
     .meta({ unit: 'jobs' }),
   NODE_ID: z
     .string()
@@ -240,6 +242,12 @@ export const options = {
       'GPUs that the node offers; by default those that nvidia-smi lists. More than there are makes virtual ones, to try the tiers without GPUs.',
     )
     .meta({ unit: 'gpus' }),
+  NODE_GPU_SHARES: integer(1, 1000)
+    .default(1)
+    .describe(
+      'Into how many parts each GPU may be divided: a job that asks for a fraction of one gets as many as it needs, rounded up. 1 gives whole GPUs only.',
+    )
+    .meta({ unit: 'parts' }),
   TASK_COMMAND_ALLOW: list
     .default([])
     .describe(

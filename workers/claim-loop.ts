@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Component } from '../core/lifecycle.ts'
 import type { DeliveredJob, Delivery, DeliveryEnd } from '../queue/domain/delivery.ts'
+import { asksForResources, isSameNeed } from '../queue/domain/job.ts'
 import type { Consumer } from '../queue/store/deliveries.ts'
 import { claimJob } from '../queue/use-cases/claim-job.ts'
 import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
@@ -8,17 +9,19 @@ import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import { releaseJobs } from '../queue/use-cases/release-jobs.ts'
 import { type HoldDeps, holdJob } from './hold-job.ts'
 import type { LogShipper } from './log-shipper.ts'
+import type { NodeCapacity } from './node-allocator.ts'
 import type { NodeLease } from './node-lease.ts'
 import type { Run, Runs } from './runs.ts'
 import type { RunTaskOptions } from './run-task.ts'
 import { makeDirectIntake } from './direct-intake.ts'
 import { makeServiceTimes } from './service-times.ts'
-import { makeSlots } from './slots.ts'
+import { type Grant, makeSlots } from './slots.ts'
+import { waitForResources } from './wait-for-resources.ts'
 
 export interface ClaimLoopOptions extends Omit<RunTaskOptions, 'hasLapsed'> {
   tiers: readonly string[]
-  /** Jobs at once, over all tiers. */
-  concurrency: number
+  /** What it has for jobs, over all tiers. */
+  capacity: NodeCapacity
   /** How long running jobs may go on after a stop was asked for; the last `killGraceMs` of it are for killing. */
   drainDeadlineMs: number
   lease: NodeLease
@@ -51,17 +54,18 @@ const newest = 0.3
 /** How long storing the last ends may take after the drain deadline. */
 const lastWordsMs = 2000
 
-/** A delivery of a task that this node does not offer goes back for longer each time, so that it does not go round and round. */
-const unknownTaskDelayMs = (timesTaken: number): number => Math.min(5000, 250 * 2 ** Math.min(timesTaken, 10))
+/** A delivery of a task that this node does not offer, or that asks for more than it has, goes back for longer each time, so that it does not go round and round. */
+const misplacedDelayMs = (timesTaken: number): number => Math.min(5000, 250 * 2 ** Math.min(timesTaken, 10))
 
 /**
- * Takes deliveries of its tiers and runs their jobs. A delivery waits for a slot before its job is claimed: `running` means started.
+ * Takes deliveries of its tiers and runs their jobs. A delivery waits for a slot and its resources before its job is claimed: `running` means started.
  * What can't be begun here is returned to its queue, never dropped.
  */
 export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): ClaimLoop {
   const { deliveries, metrics, settings, log } = deps
-  const { tiers, concurrency, lease, runs, tasks } = options
-  const slots = makeSlots(concurrency)
+  const { tiers, capacity, lease, runs, tasks } = options
+  const concurrency = capacity.slots
+  const slots = makeSlots(capacity)
   const serviceTimes = makeServiceTimes(deps.taskProfiles)
   const meanSizes = new Map<string, number>()
   const intake = new AbortController()
@@ -80,15 +84,14 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
 
   async function handle(delivery: Delivery): Promise<DeliveryEnd> {
     if (intake.signal.aborted) return { returnAfterMs: 0 }
-    if (!tasks.has(delivery.task)) return { returnAfterMs: unknownTaskDelayMs(delivery.timesTaken) }
-    const { tier, jobs } = delivery
+    const { tier, jobs, need, timesTaken } = delivery
+    if (!tasks.has(delivery.task) || !slots.canEverFit(need))
+      return { returnAfterMs: misplacedDelayMs(timesTaken) }
     const [only] = jobs
-    if (delivery.isAlone && only) return takeUpAlone(tier, only, delivery.timesTaken)
+    if (delivery.isAlone && only) return takeUpAlone(only, delivery)
     adaptIntake(tier, jobs.length)
     const isBundle = jobs.length > 1
-    const ends = await Promise.all(
-      jobs.map((delivered) => takeUp(tier, delivered, isBundle ? bundleWaitMs : slotWaitMs)),
-    )
+    const ends = await Promise.all(jobs.map((delivered) => takeUp(delivered, delivery)))
     const returned = jobs.filter((_, i) => ends[i] !== 'done')
     if (returned.length === 0) return 'done'
     if (!isBundle || !(await tryRelease(returned)))
@@ -115,39 +118,49 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
     }
   }
 
-  async function takeUp(tier: string, delivered: DeliveredJob, waitMs: number): Promise<DeliveryEnd> {
-    const release = await slots.take({ waitMs, signal: intake.signal })
-    return release ? start(tier, delivered, { release, isAlone: false }) : { returnAfterMs: 0 }
+  async function takeUp(delivered: DeliveredJob, delivery: Delivery): Promise<DeliveryEnd> {
+    const grant = await waitForGrant(delivered.id, delivery)
+    return grant ? start(delivered, delivery, grant, false) : { returnAfterMs: 0 }
+  }
+
+  async function waitForGrant(id: string, { need, jobs, timesTaken }: Delivery): Promise<Grant | null> {
+    const { signal } = intake
+    if (!asksForResources(need))
+      return slots.take({ need, waitMs: jobs.length > 1 ? bundleWaitMs : slotWaitMs, signal })
+    const isStillQueued = async (): Promise<boolean> => (await deps.jobs.findQueued([id])).has(id)
+    return waitForResources(slots, need, { timesTaken, isStillQueued, signal, log })
   }
 
   /** One more crash of its node fails this job: nothing may run beside it that could be the cause, or be hit again. */
-  async function takeUpAlone(
-    tier: string,
-    delivered: DeliveredJob,
-    timesTaken: number,
-  ): Promise<DeliveryEnd> {
-    const patience = { waitMs: aloneWaitMs, signal: intake.signal }
-    const isGivenUp = timesTaken > aloneTries
-    const release = await (isGivenUp ? slots.take(patience) : slots.takeAll(patience))
-    if (!release) return { returnAfterMs: intake.signal.aborted ? 0 : aloneWaitMs }
+  async function takeUpAlone(delivered: DeliveredJob, delivery: Delivery): Promise<DeliveryEnd> {
+    const isGivenUp = delivery.timesTaken > aloneTries
+    const grant = await slots.take({
+      need: delivery.need,
+      waitMs: aloneWaitMs,
+      signal: intake.signal,
+      isAlone: !isGivenUp,
+    })
+    if (!grant) return { returnAfterMs: intake.signal.aborted ? 0 : aloneWaitMs }
     // Tasks are over, but their ends may be on the way to Postgres.
     if (!isGivenUp && !(await within(aloneWaitMs, runs.untilNone()))) {
-      release()
+      grant.release()
       return { returnAfterMs: aloneWaitMs }
     }
-    return start(tier, delivered, { release, isAlone: true })
+    return start(delivered, delivery, grant, true)
   }
 
   async function start(
-    tier: string,
     delivered: DeliveredJob,
-    { release, isAlone }: { release: () => void; isAlone: boolean },
+    delivery: Delivery,
+    grant: Grant,
+    isAlone: boolean,
   ): Promise<DeliveryEnd> {
+    const { release } = grant
     try {
-      const run = await claim(tier, delivered, isAlone)
+      const run = await claim(delivered, delivery, grant, isAlone)
       if (run === 'refused') return 'done'
       if (run === 'impossible') return { returnAfterMs: intake.signal.aborted ? 0 : slotWaitMs }
-      await carry(run, isAlone ? () => undefined : release) // alone until its end is stored
+      await carry(run, isAlone ? { ...grant, release: () => undefined } : grant) // alone until its end is stored
       return 'done'
     } catch (error) {
       log.error('a bug kept a job from being claimed', { jobId: delivered.id, error })
@@ -158,7 +171,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   }
 
   /** Runs a job that is ours to its end; the slot is given back when the task is over, for the next one need not wait for Postgres. */
-  async function carry(run: Run, release: () => void): Promise<void> {
+  async function carry(run: Run, { release }: Grant): Promise<void> {
     if (isHandingBack) run.stopping.abort({ reason: 'stopping', killGraceMs: 0 })
     const onRan = (): void => {
       if (runs.count() < concurrency * heldPerSlot) release()
@@ -179,8 +192,9 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
 
   /** T3, tried again for as long as a lease lasts while Postgres is away; then another node may try. */
   async function claim(
-    tier: string,
     delivered: DeliveredJob,
+    { tier, need }: Delivery,
+    grant: Grant,
     isAlone: boolean,
   ): Promise<Run | 'refused' | 'impossible'> {
     const giveUpMs = performance.now() + settings.leaseMs
@@ -198,7 +212,11 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
         }
         // A boot that is dead, or may be any moment, starts nothing. Should it live after all, its renewal hands the row back.
         if (!lease.isLive(boot)) return 'refused'
-        return runs.begin(job, boot)
+        if (!isSameNeed(job.resources, need)) {
+          lease.lookNow() // an old hint, it asks for something else by now: the renewal hands it back
+          return 'refused'
+        }
+        return runs.begin(job, boot, grant.gpus)
       } catch (error) {
         if (!isWorthRetrying(error)) throw error
         isAnswerLost = true

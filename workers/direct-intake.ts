@@ -6,7 +6,7 @@ import { suspectFrom } from '../queue/domain/job-state.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import type { NodeLease } from './node-lease.ts'
 import type { Run, Runs } from './runs.ts'
-import type { Slots } from './slots.ts'
+import type { Grant, Slots } from './slots.ts'
 
 /** How often Redis is looked after, and how long it must be away before jobs are taken without it: a blip is left to the reconnect. */
 const lookEveryMs = 500
@@ -22,11 +22,11 @@ export interface DirectIntakeOptions {
   lease: NodeLease
   runs: Runs
   /** Runs a job that was taken, and gives its slot back. Never rejects. */
-  carry: (run: Run, release: () => void) => Promise<void>
+  carry: (run: Run, grant: Grant) => Promise<void>
 }
 
 /**
- * Degraded mode: while Redis is away the node takes jobs straight from Postgres (T13), as many as it has slots, and stops when Redis is back. Jobs that
+ * Degraded mode: while Redis is away the node takes jobs straight from Postgres (T13), as many as fit it, and stops when Redis is back. Jobs that
  * were taken so and are delivered afterwards are refused at the claim.
  */
 export function makeDirectIntake(
@@ -61,25 +61,30 @@ export function makeDirectIntake(
   async function take(): Promise<boolean> {
     const boot = await lease.liveBoot({ waitMs: 0, signal: stopping.signal })
     if (!boot) return false
-    const releases = slots.takeFree()
+    const held = slots.holdFree()
     const takeEnded = runs.beginTake()
     try {
-      if (releases.length === 0) return false
+      const { free, share } = held
+      if (free.slots === 0) return false
       const jobs = await deps.jobs.take({
         bootId: boot.id,
         tiers,
         tasks,
-        limit: releases.length,
+        free,
+        share,
         suspectFrom: suspectFrom(deps.settings.crashLimit),
       })
       // A boot that is dead, or may be any moment, starts nothing; should it live after all, its renewal hands the rows back.
       if (!lease.isLive(boot)) return false
-      const hasTakenAll = jobs.length === releases.length
-      for (const job of jobs) void carry(runs.begin(job, boot), releases.shift() ?? (() => undefined))
-      return hasTakenAll
+      for (const job of jobs) {
+        const grant = held.take(job.resources)
+        if (grant) void carry(runs.begin(job, boot, grant.gpus), grant)
+        else lease.lookNow() // GPUs that are free in parts only: the renewal hands the row back
+      }
+      return jobs.length === free.slots
     } finally {
       takeEnded()
-      for (const release of releases) release()
+      held.end()
     }
   }
 

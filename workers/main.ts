@@ -36,6 +36,7 @@ const config = readConfigOrExit([
   'NODE_CPUS',
   'NODE_MEMORY_MB',
   'NODE_GPUS',
+  'NODE_GPU_SHARES',
   'TASK_COMMAND_ALLOW',
   'RESULT_LIMIT_BYTES',
   'COMMAND_OUTPUT_BYTES',
@@ -112,7 +113,7 @@ const consumerWatchdog = makeConsumerWatchdog(deps, { hasFreeSlot: () => runs.co
 const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumerWatchdog.consume } }
 const claimLoop = makeClaimLoop(claimDeps, {
   tiers,
-  concurrency: config.CONCURRENCY,
+  capacity: { slots: config.CONCURRENCY, gpuShares: config.NODE_GPU_SHARES, ...resources },
   tasks: new Map(offered.map((task) => [task.definition.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
   killGraceMs: config.KILL_GRACE_MS,

@@ -27,7 +27,7 @@ const messageChars = 4000
 
 /** Runs a job's task to its end, within its time. Never rejects: a task can't make its node fail. */
 export async function runTask(run: Run, log: LogSink, options: RunTaskOptions): Promise<TaskEnd> {
-  const { job, stopping } = run
+  const { job, gpus, stopping } = run
   const { signal } = stopping
   const startedMs = performance.now()
   let measured: Omit<Usage, 'wallMs'> = {}
@@ -47,7 +47,7 @@ export async function runTask(run: Run, log: LogSink, options: RunTaskOptions): 
     const task = options.tasks.get(job.task)
     // Not final: another node of the tier may offer it. Deliveries of unknown tasks are not claimed, so this is rare.
     if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${job.task}.`)
-    const result = await task.run({ job, signal, log, recordUsage: (figures) => (measured = figures) })
+    const result = await task.run({ job, gpus, signal, log, recordUsage: (figures) => (measured = figures) })
     if (signal.aborted) return stopped()
     checkResult(job.task, result, options.resultBytes)
     return { kind: 'succeeded', result, usage: usage() }

@@ -6,6 +6,8 @@ import type { Stop } from './task.ts'
 export interface Run {
   job: ClaimedJob
   boot: Boot
+  /** Indices of the GPUs that are its own, or that it has a share of. */
+  gpus: readonly number[]
   /** Aborted with a Stop. The first one decides what is reported. */
   stopping: AbortController
 }
@@ -17,7 +19,7 @@ export interface Runs {
   /** The same for a claim that names no job: until it is over, any job may be under way to here. */
   beginTake(): () => void
   isClaiming(jobId: string): boolean
-  begin(job: ClaimedJob, boot: Boot): Run
+  begin(job: ClaimedJob, boot: Boot, gpus?: readonly number[]): Run
   end(run: Run): void
   find(jobId: string, fence: number): Run | undefined
   stopAll(stop: Stop): void
@@ -57,8 +59,8 @@ export function makeRuns(): Runs {
       }
     },
     isClaiming: (jobId) => takes > 0 || claims.has(jobId),
-    begin(job, boot) {
-      const run: Run = { job, boot, stopping: new AbortController() }
+    begin(job, boot, gpus = []) {
+      const run: Run = { job, boot, gpus, stopping: new AbortController() }
       runs.set(keyOf(job.id, job.fence), run)
       return run
     },

@@ -1,90 +1,136 @@
-import { performance } from 'node:perf_hooks'
-import { setTimeout as delay } from 'node:timers/promises'
+import type { Resources } from '../queue/domain/job.ts'
+import {
+  type Allocation,
+  type FreeResources,
+  makeNodeAllocator,
+  type NodeCapacity,
+  shareOf,
+} from './node-allocator.ts'
 
-/** The jobs that a process may run at once, over all of its tiers. */
-export interface Slots {
-  /** Resolves with the function that gives the slot back, in the order of asking; null when none came free in time, or the signal was aborted. */
-  take(options: { waitMs: number; signal: AbortSignal }): Promise<(() => void) | null>
-  /** All slots that are free now, each as the function that gives it back. */
-  takeFree(): (() => void)[]
-  /** All slots, in the order of asking: nobody gets one until they are given back. Null when not all came free in time; then they go to others. */
-  takeAll(options: { waitMs: number; signal: AbortSignal }): Promise<(() => void) | null>
+/** What a job may use of this node, from before its claim to its end. */
+export interface Grant {
+  /** Indices of the GPUs, from 0. */
+  gpus: readonly number[]
+  /** Gives it back; twice is harmless. */
+  release: () => void
 }
 
-export function makeSlots(count: number): Slots {
-  let free = count
-  const waiting: ((release: () => void) => void)[] = []
+/** The jobs that a process may run at once, over all of its tiers: as many as there are slots, and as fit its resources. */
+export interface Slots {
+  /**
+   * Resolves with the grant, in the order of asking, except that who needs less may overtake one who must wait, `mostOvertakes` times at most; null when
+   * it did not come free in time, or the signal was aborted.
+   */
+  take(request: SlotRequest): Promise<Grant | null>
+  /** False for what this node has not even when it is empty. */
+  canEverFit(need: Resources): boolean
+  /** Keeps what is free now from all others, for jobs whose needs are not known yet. To be ended. */
+  holdFree(): HeldSlots
+}
 
-  function makeRelease(): () => void {
+export interface SlotRequest {
+  need: Resources
+  waitMs: number
+  signal: AbortSignal
+  /** Grants that may go to those behind it while it waits. */
+  mostOvertakes?: number
+  /** It wants the node for itself: until it has it, nobody who asks later gets anything, and nobody as long as it has it. */
+  isAlone?: boolean
+}
+
+export interface HeldSlots {
+  free: FreeResources
+  /** Of `free`, what a job holds that asks for no cores or memory. */
+  share: { cpus: number; memoryMb: number }
+  take(need: Resources): Grant | null
+  end(): void
+}
+
+interface Waiter {
+  need: Resources
+  isAlone: boolean
+  overtakesLeft: number
+  settle: (grant: Grant | null) => void
+}
+
+export const defaultOvertakes = 16
+
+export function makeSlots(capacity: NodeCapacity): Slots {
+  const allocator = makeNodeAllocator(capacity)
+  const share = shareOf(capacity)
+  const waiting: Waiter[] = []
+  let isHeld = false
+
+  function tryGrant(need: Resources, isAlone = false): Grant | null {
+    const allocation = allocator.take(need, isAlone)
+    return allocation && { gpus: allocation.gpus, release: makeRelease(allocation) }
+  }
+
+  function makeRelease(allocation: Allocation): () => void {
     let isReleased = false
     return () => {
       if (isReleased) return
       isReleased = true
-      const next = waiting.shift()
-      if (next) next(makeRelease())
-      else free++
+      allocator.giveBack(allocation)
+      serve()
     }
   }
 
-  /** Two that each had some would keep all others waiting in vain. */
-  let turn: Promise<unknown> = Promise.resolve()
+  function serve(): void {
+    for (let place = 0; !isHeld && allocator.hasFreeSlot();) {
+      const waiter = waiting[place]
+      if (!waiter) return
+      const grant = tryGrant(waiter.need, waiter.isAlone)
+      if (grant) {
+        waiting.splice(place, 1)
+        for (const overtaken of waiting.slice(0, place)) overtaken.overtakesLeft--
+        waiter.settle(grant)
+      } else if (waiter.overtakesLeft <= 0) return
+      else place++
+    }
+  }
 
-  const slots: Slots = {
-    takeFree() {
-      const taken = Array.from({ length: free }, makeRelease)
-      free = 0
-      return taken
+  return {
+    canEverFit: (need) => allocator.canEverFit(need),
+    holdFree() {
+      isHeld = true
+      return {
+        free: allocator.free(),
+        share,
+        take: (need) => tryGrant(need),
+        end() {
+          isHeld = false
+          serve()
+        },
+      }
     },
-    take({ waitMs, signal }) {
+    take({ need, waitMs, signal, isAlone = false, mostOvertakes = isAlone ? 0 : defaultOvertakes }) {
       if (signal.aborted) return Promise.resolve(null)
-      if (free > 0) {
-        free--
-        return Promise.resolve(makeRelease())
+      if (waiting.length === 0 && !isHeld) {
+        const grant = tryGrant(need, isAlone)
+        if (grant) return Promise.resolve(grant)
       }
       return new Promise((resolve) => {
-        const settle = (release: (() => void) | null): void => {
-          clearTimeout(timer)
-          signal.removeEventListener('abort', giveUp)
-          resolve(release)
-        }
         const giveUp = (): void => {
-          waiting.splice(waiting.indexOf(settle), 1)
-          settle(null)
+          waiting.splice(waiting.indexOf(waiter), 1)
+          waiter.settle(null)
+          serve() // those who could not overtake it
         }
         const timer = setTimeout(giveUp, waitMs)
         signal.addEventListener('abort', giveUp)
-        waiting.push(settle)
-      })
-    },
-    takeAll({ waitMs, signal }) {
-      const endMs = performance.now() + waitMs
-      const isMyTurn = untilTurn(turn, { waitMs, signal })
-      const mine = isMyTurn.then(async (isMine) => {
-        if (!isMine) return null
-        const rest = { waitMs: Math.max(0, endMs - performance.now()), signal }
-        const taken = await Promise.all(Array.from({ length: count }, () => slots.take(rest)))
-        const releaseAll = (): void => {
-          for (const release of taken) release?.()
+        const waiter: Waiter = {
+          need,
+          isAlone,
+          overtakesLeft: mostOvertakes,
+          settle(grant) {
+            clearTimeout(timer)
+            signal.removeEventListener('abort', giveUp)
+            resolve(grant)
+          },
         }
-        if (taken.every((release) => release !== null)) return releaseAll
-        releaseAll()
-        return null
+        waiting.push(waiter)
+        serve()
       })
-      turn = Promise.all([turn, mine])
-      return mine
     },
   }
-  return slots
-}
-
-/** False when it did not come in time, or the signal was aborted. */
-async function untilTurn(
-  turn: Promise<unknown>,
-  { waitMs, signal }: { waitMs: number; signal: AbortSignal },
-): Promise<boolean> {
-  const come = new AbortController()
-  const late = delay(waitMs, false, { signal: AbortSignal.any([signal, come.signal]) }).catch(() => false)
-  const isMine = await Promise.race([turn.then(() => true), late])
-  come.abort()
-  return isMine && !signal.aborted
 }

@@ -19,6 +19,8 @@ export interface LogSink {
 
 export interface TaskContext {
   job: ClaimedJob
+  /** Indices of the GPUs that are its own, or that it has a share of. */
+  gpus: readonly number[]
   /** Aborted when the run must end before its time. `reason` is a Stop. */
   signal: AbortSignal
   /** Where the run's lines go. Never waits, never throws. */

@@ -43,12 +43,21 @@ const jobFields = {
     ),
   resources: z
     .strictObject({
-      cpu: z.number().positive().max(4096).optional().describe('Cores.'),
+      cpu: z.number().positive().max(4096).optional().describe('Cores; fractions are allowed.'),
       memoryMb: z.number().int().positive().max(67_108_864).optional().describe('Memory in MiB.'),
-      gpu: z.number().int().min(0).max(1024).optional(),
+      gpu: z
+        .number()
+        .min(0)
+        .max(1024)
+        .refine((gpu) => gpu < 1 || Number.isInteger(gpu), 'must be a whole number, or a fraction below 1')
+        .refine((gpu) => gpu === 0 || gpu >= 0.001, 'must be 0, or at least 0.001')
+        .optional()
+        .describe('GPUs; a fraction below 1 is a part of one, which others may share.'),
     })
     .optional()
-    .describe('The job goes to the smallest tier that has them.'),
+    .describe(
+      "The job goes to the smallest tier that has them, and waits until a node has as much free. What is not named is a slot's share of the node, and no GPU.",
+    ),
   priority: z
     .number()
     .int()
@@ -136,7 +145,9 @@ export const jobView = z
     tenant: z.string(),
     priority: z.number(),
     payload: z.unknown(),
-    resources: z.object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() }),
+    resources: z
+      .object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() })
+      .describe("cpu and memoryMb are 0 where the job asks for none: it gets a slot's share of its node."),
     timeoutMs: z.number(),
     retry: z.object({ maxAttempts: z.number(), backoffMs: z.number(), strategy: z.string() }),
     labels: z.record(z.string(), z.string()),

@@ -99,7 +99,7 @@ export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {
 const insert = `
   WITH new AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, labels, due_at, ready)
-    SELECT id, 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 1, 512, $3, 3600000, 3, 1000, 'exponential', '{}', now(), true
+    SELECT id, 'default', '00000000-0000-7000-8000-000000000001', 'echo', 'small', 'pending', 5, $2::json, 0, 0, $3, 3600000, 3, 1000, 'exponential', '{}', now(), true
     FROM unnest($1::uuid[]) AS t(id)
     RETURNING id
   )

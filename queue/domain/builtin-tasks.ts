@@ -34,11 +34,10 @@ export const commandPayload = z.strictObject({
     )
     .optional()
     .describe(
-      'Environment variables; besides them a program gets PATH, HOME, LANG, and NOODLE_JOB_ID, NOODLE_ATTEMPT and NOODLE_FENCE.',
+      'Environment variables; besides them a program gets PATH, HOME, LANG, NOODLE_JOB_ID, NOODLE_ATTEMPT and NOODLE_FENCE, and the GPUs that are its own in NOODLE_GPUS and CUDA_VISIBLE_DEVICES.',
     ),
   stdin: z.string().optional().describe('What the program reads.'),
 })
-type CommandPayload = z.output<typeof commandPayload>
 
 /** The tasks that come with every worker. */
 export const builtinTasks = [

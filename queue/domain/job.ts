@@ -4,13 +4,27 @@ import type { RetryPolicy } from './retry-policy.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-/** What a job needs of a node. */
+/** What a job asks of a node. */
 export interface Resources {
-  /** Cores; fractions are allowed. */
+  /** Cores; fractions are allowed. 0: not asked for, it gets a slot's share of its node. */
   cpu: number
+  /** MiB. 0 as for cores. */
   memoryMb: number
+  /** A whole number, or a fraction below 1 of one GPU. */
   gpu: number
 }
+
+/** Asks for nothing. */
+export const noResources: Resources = { cpu: 0, memoryMb: 0, gpu: 0 }
+
+export const asksForResources = ({ cpu, memoryMb, gpu }: Resources): boolean =>
+  cpu > 0 || memoryMb > 0 || gpu > 0
+
+/** Numbers may have been through Postgres' real. */
+export const isSameNeed = (one: Resources, other: Resources): boolean =>
+  Math.abs(one.cpu - other.cpu) < 0.001 &&
+  one.memoryMb === other.memoryMb &&
+  Math.abs(one.gpu - other.gpu) < 0.001
 
 /** A submission that has been checked, has its defaults, and knows its tier. */
 export interface JobSpec {

@@ -3,6 +3,7 @@ import { DelayedError, type Job as BullJob, Queue, type QueueOptions, Worker } f
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../core/logger.ts'
 import type { Delivery, DeliveryEnd } from '../domain/delivery.ts'
+import { noResources, type Resources } from '../domain/job.ts'
 import { findHeldJobs } from './held-jobs.ts'
 import type { DispatchedJob } from './jobs/dispatch.ts'
 import { redisUnavailable } from './redis.ts'
@@ -17,6 +18,8 @@ export interface DeliveryData {
   tenant: string
   /** Its one job must run alone. */
   alone?: true
+  /** What each of its jobs asks for; absent for nothing. */
+  need?: Resources
 }
 
 /** Entries of each kind that BullMQ keeps after their end, for Bull Board only. */
@@ -125,7 +128,10 @@ export function makeDeliveries(
         async (job: BullJob<DeliveryData>, token?: string) => {
           const { data, attemptsStarted: timesTaken } = job
           const isAlone = data.alone === true
-          const handled = handle({ tier, task: data.task, jobs: data.jobs, isAlone, timesTaken })
+          const handled = handle({
+            ...{ tier, task: data.task, jobs: data.jobs, isAlone, timesTaken },
+            need: data.need ?? noResources,
+          })
           const settled = handled.catch(() => undefined).finally(() => inHand.delete(settled))
           inHand.add(settled)
           const end = await handled
@@ -192,7 +198,7 @@ async function earlierClock(redis: Redis): Promise<number> {
 function toEntry(jobs: readonly DispatchedJob[]): Parameters<Queue<DeliveryData>['addBulk']>[0][number] {
   const [first] = jobs
   if (!first) throw new Error('A delivery without jobs.')
-  const { deliveryId, task, tenant, priority, isSuspect } = first
+  const { deliveryId, task, tenant, priority, isSuspect, resources } = first
   return {
     name: jobs.length > 1 ? `${String(jobs.length)} × ${task}` : task,
     data: {
@@ -201,6 +207,7 @@ function toEntry(jobs: readonly DispatchedJob[]): Parameters<Queue<DeliveryData>
       tenant,
       jobs: jobs.map(({ id, seq }) => ({ id, seq })),
       ...(isSuspect && { alone: true }),
+      ...(resources && { need: resources }),
     },
     opts: {
       jobId: deliveryId,

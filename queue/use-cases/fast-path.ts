@@ -1,5 +1,6 @@
 import { makeBatch } from '../../core/batch.ts'
 import { jobsPerSlot } from '../domain/dispatch-window.ts'
+import { asksForResources } from '../domain/job.ts'
 import type { NewJob } from '../store/jobs/accept.ts'
 import { deliver } from './dispatch-jobs.ts'
 import { makeFleetView, slotsOf } from './fleet.ts'
@@ -35,8 +36,9 @@ export function makeFastPath(deps: FastPathDeps): FastPath {
       await deliver(
         deps,
         tier,
-        jobs.map(({ id, tenant, spec: { task, priority } }) => ({
+        jobs.map(({ id, tenant, spec: { task, priority, resources } }) => ({
           ...{ id, seq: 1, deliveryId: id, task, tenant, priority, isSuspect: false },
+          resources: asksForResources(resources) ? resources : null,
         })),
       )
     } catch (error) {

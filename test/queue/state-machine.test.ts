@@ -110,7 +110,8 @@ const steps: Record<string, Step> = {
       bootId,
       tiers: ['small'],
       tasks: ['echo'],
-      limit: 1 + (n % 2),
+      free: { slots: 1 + (n % 2), cpus: 8, memoryMb: 8192, gpus: 0 },
+      share: { cpus: 0.5, memoryMb: 512 },
       suspectFrom: suspectFrom(crashLimit),
     })
     const free = world.jobs.filter(

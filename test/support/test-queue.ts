@@ -59,7 +59,7 @@ export function aJob(fields: Partial<JobSpec> = {}): JobSpec {
     task: 'echo',
     payload: { hello: 'world' },
     tier: 'small',
-    resources: { cpu: 1, memoryMb: 512, gpu: 0 },
+    resources: { cpu: 0, memoryMb: 0, gpu: 0 },
     priority: 5,
     runAt: null,
     delayMs: 0,

@@ -14,7 +14,7 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
     task: 'echo',
     tier: 'small',
     payload: null,
-    resources: { cpu: 1, memoryMb: 512, gpu: 0 },
+    resources: { cpu: 0, memoryMb: 0, gpu: 0 },
     timeoutMs: 60_000,
     retry: { maxAttempts: 3, backoffMs: 0, strategy: 'fixed' },
     attempt: 1,

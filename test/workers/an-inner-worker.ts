@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeClaimLoop } from '../../workers/claim-loop.ts'
 import { echo, sleep } from '../../workers/executors/builtin.ts'
+import type { NodeCapacity } from '../../workers/node-allocator.ts'
 import { makeNodeLease } from '../../workers/node-lease.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { cleanUp } from '../support/clean-up.ts'
@@ -11,6 +12,7 @@ interface NodeSettings {
   id?: string
   tiers?: string[]
   concurrency?: number
+  capacity?: Partial<NodeCapacity>
 }
 
 /** A node of this process, without what takes deliveries. It is stopped after the test. */
@@ -49,12 +51,12 @@ export function openNode(
 /** A node that runs echo and sleep in this process. */
 export async function startInnerWorker(
   deps: QueueDeps,
-  { tiers = ['small'], concurrency = 2, ...settings }: NodeSettings = {},
+  { tiers = ['small'], concurrency = 2, capacity, ...settings }: NodeSettings = {},
 ) {
   const node = openNode(deps, { tiers, concurrency, ...settings })
   const loop = makeClaimLoop(deps, {
     tiers,
-    concurrency,
+    capacity: { slots: concurrency, cpus: 1, memoryMb: 1, gpus: 0, gpuShares: 1, ...capacity },
     tasks: new Map([echo, sleep].map((task) => [task.definition.name, task])),
     resultBytes: 1024,
     killGraceMs: 10,

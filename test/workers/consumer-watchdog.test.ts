@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { DeliveryEnd } from '../../queue/domain/delivery.ts'
+import { noResources } from '../../queue/domain/job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeConsumerWatchdog } from '../../workers/consumer-watchdog.ts'
 import { cleanUp } from '../support/clean-up.ts'
@@ -35,7 +36,8 @@ function halfDeaf(deps: QueueDeps, deaf: number) {
     deps: { ...deps, deliveries: { ...deps.deliveries, consume } },
     opened: () => opened,
     closed: () => closed,
-    give: () => give({ tier: 'small', task: 'echo', jobs: [], isAlone: false, timesTaken: 1 }),
+    give: () =>
+      give({ tier: 'small', task: 'echo', jobs: [], need: noResources, isAlone: false, timesTaken: 1 }),
     letClose,
   }
 }

@@ -7,7 +7,11 @@ import { waitFor } from '../support/wait-for.ts'
 import { startInnerWorker } from './an-inner-worker.ts'
 
 const take = (deps: QueueDeps, bootId: string, limit = 10) =>
-  deps.jobs.take({ bootId, tiers: ['small'], tasks: ['echo'], limit, suspectFrom: 2 })
+  deps.jobs.take({
+    ...{ bootId, tiers: ['small'], tasks: ['echo'], suspectFrom: 2 },
+    free: { slots: limit, cpus: 4, memoryMb: 1024, gpus: 1 },
+    share: { cpus: 0.4, memoryMb: 100 },
+  })
 
 const untilSucceeded = (deps: QueueDeps, ids: readonly string[]): Promise<unknown> =>
   waitFor(

@@ -19,7 +19,7 @@ export function readInheritedEnvironment(env: NodeJS.ProcessEnv = process.env): 
 
 /** Variables that make a program load foreign code before its own begins, or that Noodle sets itself. Names are compared in upper case. */
 const refused = [
-  /^(PATH|HOME|PWD|TMPDIR|SHELL|IFS|ENV|BASH_ENV|BASH_FUNC_.*)$/,
+  /^(CUDA_VISIBLE_DEVICES|PATH|HOME|PWD|TMPDIR|SHELL|IFS|ENV|BASH_ENV|BASH_FUNC_.*)$/,
   /^(LD|DYLD|NOODLE|GLIBC|GCONV|MALLOC)_/,
   /^(NODE_OPTIONS|NODE_PATH|NODE_EXTRA_CA_CERTS|PERL5OPT|PERL5LIB|RUBYOPT|RUBYLIB|GIT_.*|PYTHON(PATH|HOME|STARTUP|INSPECT)|(JAVA_TOOL|JDK_JAVA|_JAVA)_OPTIONS)$/,
 ]
@@ -37,7 +37,7 @@ export function commandEnvironment(
     if (refused.some((pattern) => pattern.test(name.toUpperCase()))) {
       throw new PermanentFailure(
         'ENV_NOT_ALLOWED',
-        `The variable ${name} can't be set by a job: it would change which code runs. Leave it out of payload.env.`,
+        `The variable ${name} can't be set by a job: it would change which code runs, or is set for it. Leave it out of payload.env.`,
       )
     }
   }

@@ -5,6 +5,7 @@ import type { AllowedPrograms } from './allowed-programs.ts'
 import { commandEnvironment, type InheritedEnvironment } from './command-environment.ts'
 import { makeOutputTail } from './output-tail.ts'
 import type { ProcessGroups } from './process-groups.ts'
+import { runVariables } from './run-variables.ts'
 import type { ScratchFolders } from './scratch-folders.ts'
 import { endFailure, startProgram, stopOnAbort } from './start-program.ts'
 
@@ -26,7 +27,7 @@ const [, , definition] = builtinTasks
 export function makeCommandTask(options: CommandOptions): Task {
   return {
     definition,
-    async run({ job, signal, log, recordUsage }) {
+    async run({ job, gpus, signal, log, recordUsage }) {
       const parsed = commandPayload.safeParse(job.payload)
       if (!parsed.success)
         throw new PermanentFailure(
@@ -41,11 +42,7 @@ export function makeCommandTask(options: CommandOptions): Task {
 
       const scratch = await options.scratchFolders.create(job.id)
       try {
-        const marks = {
-          NOODLE_JOB_ID: job.id,
-          NOODLE_ATTEMPT: String(job.attempt),
-          NOODLE_FENCE: String(job.fence),
-        }
+        const marks = runVariables({ job, gpus })
         const env = commandEnvironment(options.inherited, { scratch, marks }, payload.env)
         signal.throwIfAborted() // nobody would hear of it later
         const stdout = makeOutputTail(options.outputBytes)

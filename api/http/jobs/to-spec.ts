@@ -42,8 +42,8 @@ export async function toSpec(
       task: body.task,
       payload,
       tier: tier.name,
-      // What a job does not ask for it gets a share of, once nodes pack by resources: until then the tier's least is recorded.
-      resources: { cpu: cpu ?? 1, memoryMb: memoryMb ?? 512, gpu: gpu ?? tier.gpu },
+      // 0: a slot's share of its node. By its requirement alone it asks for the GPUs of a node of the tier; by resources for what they name.
+      resources: { cpu: cpu ?? 0, memoryMb: memoryMb ?? 0, gpu: gpu ?? (body.requirement ? tier.gpu : 0) },
       priority: body.priority,
       runAt: body.runAt ?? null,
       delayMs: body.delayMs ?? 0,

@@ -50,7 +50,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .addOption(new Option('--requirement <size>', 'how large a node it needs').choices(requirements))
     .option('--cpu <cores>', 'cores it needs', positiveNumber)
     .option('--memory-mb <MiB>', 'memory it needs', wholeNumber)
-    .option('--gpu <number>', 'GPUs it needs', wholeNumber)
+    .option('--gpu <number>', 'GPUs it needs; below 1 a part of one', positiveNumber)
     .option('--priority <0..9>', '9 runs first; default 5', wholeNumber)
     .option('--delay <duration>', 'not before so long from now, such as 5m', duration)
     .option('--run-at <time>', 'not before this time', timeOrDelay)

@@ -20,7 +20,7 @@ const statement = `
   WITH input AS (
     -- One JSON document: the driver writes it several times faster than arrays. Its null in a column is SQL's, also where a payload is null.
     SELECT * FROM json_to_recordset($1::json) AS t(
-      id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu smallint, run_at timestamptz,
+      id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
       delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, labels jsonb, replay_of uuid,
       idempotency_key text, body_hash bytea)
   ), keyed AS (

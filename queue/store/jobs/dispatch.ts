@@ -1,3 +1,4 @@
+import type { Resources } from '../../domain/job.ts'
 import type { Postgres } from '../postgres.ts'
 
 export interface DispatchedJob {
@@ -10,15 +11,21 @@ export interface DispatchedJob {
   priority: number
   /** It must run alone: one more crash and it fails. */
   isSuspect: boolean
+  /** Null when it asks for none. */
+  resources: Resources | null
 }
 
 /** A job that was sent before, and by which delivery. */
 export type SentJob = Pick<DispatchedJob, 'id' | 'seq' | 'deliveryId'>
 
+const asks = 'jobs.gpu > 0 OR jobs.cpu > 0 OR jobs.memory_mb > 0'
+/** Of a DispatchedJob; null costs nothing on the way. */
+const resources = `CASE WHEN ${asks} THEN json_build_object('cpu', jobs.cpu, 'memoryMb', jobs.memory_mb, 'gpu', jobs.gpu) END AS resources`
+
 /**
  * T2: moves ready jobs of a tier into the dispatch window, highest priority first, then oldest. Several dispatchers may run at once: each takes rows
  * that no other holds. Jobs of one task, tenant and priority share a delivery, as many as `sizes` allows the task (else one), but so that at least
- * `deliveries` are made while there are jobs for them; a job that asks for a GPU, or is a suspect, travels alone.
+ * `deliveries` are made while there are jobs for them; a job that asks for resources, and may have to wait for them, or is a suspect, travels alone.
  */
 export async function dispatchReady(
   postgres: Postgres,
@@ -32,7 +39,7 @@ export async function dispatchReady(
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `WITH chosen AS (
-       SELECT id, task, tenant, priority, gpu > 0 OR crashes >= $6::integer AS is_alone FROM jobs
+       SELECT id, task, tenant, priority, ${asks} OR crashes >= $6::integer AS is_alone FROM jobs
        WHERE tier = $1 AND state = 'pending' AND ready AND (expires_at IS NULL OR expires_at > now())
        ORDER BY priority DESC, id LIMIT $2
        FOR UPDATE SKIP LOCKED
@@ -48,11 +55,11 @@ export async function dispatchReady(
        UPDATE jobs SET state = 'queued', dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = deliveries.delivery_id, event_seq = event_seq + 1
        FROM packed JOIN deliveries USING (task, tenant, priority, is_alone, place)
        WHERE jobs.id = packed.id
-       RETURNING jobs.id, dispatch_seq, jobs.delivery_id, jobs.task, jobs.tenant, jobs.priority, crashes, event_seq
+       RETURNING jobs.id, dispatch_seq, jobs.delivery_id, jobs.task, jobs.tenant, jobs.priority, crashes, event_seq, ${resources}
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state) SELECT id, event_seq, 'queued' FROM moved
      )
-     SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $6::integer AS "isSuspect" FROM moved ORDER BY priority DESC, id`,
+     SELECT id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $6::integer AS "isSuspect", resources FROM moved ORDER BY priority DESC, id`,
     [
       input.tier,
       input.limit,
@@ -152,7 +159,7 @@ export async function redispatch(
      )
      UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid()
      FROM chosen WHERE jobs.id = chosen.id
-     RETURNING jobs.id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $3::integer AS "isSuspect"`,
+     RETURNING jobs.id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $3::integer AS "isSuspect", ${resources}`,
     [jobs.map((job) => job.id), jobs.map((job) => job.seq), suspectFrom],
   )
 }

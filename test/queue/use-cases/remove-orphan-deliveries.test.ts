@@ -43,6 +43,7 @@ test('a delivery of several jobs stays as long as one of them is queued', async 
   const common = {
     ...{ deliveryId: deps.newId(), seq: 1, task: 'echo', tenant: 'wonderland', priority: 5 },
     isSuspect: false,
+    resources: null,
   }
   await deps.deliveries.send(
     'small',

@@ -50,11 +50,16 @@ function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
     groups,
     run: async (
       payload: Json,
-      { signal = new AbortController().signal, ...job }: Partial<ClaimedJob> & { signal?: AbortSignal } = {},
+      {
+        signal = new AbortController().signal,
+        gpus = [],
+        ...job
+      }: Partial<ClaimedJob> & { signal?: AbortSignal; gpus?: number[] } = {},
     ): Promise<Ended> => {
       let usage: Ended['usage'] = {}
       const result = await task.run({
         job: aClaimedJob({ task: 'command', payload, ...job }),
+        gpus,
         signal,
         log: noLog,
         recordUsage: (figures) => (usage = figures),
@@ -148,6 +153,7 @@ test("a command's environment holds its marks and what the payload sets, and not
     id: '01900000-0000-7000-8000-0000000000ff',
     attempt: 2,
     fence: 9,
+    gpus: [0, 2],
   })
   const env: unknown = Object.fromEntries(
     result.stdout
@@ -165,6 +171,8 @@ test("a command's environment holds its marks and what the payload sets, and not
     NOODLE_JOB_ID: '01900000-0000-7000-8000-0000000000ff',
     NOODLE_ATTEMPT: '2',
     NOODLE_FENCE: '9',
+    NOODLE_GPUS: '0,2',
+    CUDA_VISIBLE_DEVICES: '0,2',
     NOODLE_WORKER: expect.stringMatching(`^${ownMark()}-\\d+-0$`),
   })
 })
