@@ -10,8 +10,19 @@ export interface ApiClient {
    * @throws ApiError for a refusal, CliError when no answer came
    */
   call<T>(method: Method, path: string, options?: CallOptions): Promise<T>
+  /** Server-sent events as they come, until the gateway ends the stream. @throws as `call`; passing when the stream breaks */
+  events(
+    path: string,
+    options?: { query?: Query; lastId?: string },
+  ): AsyncGenerator<ServerEvent, void, undefined>
   /** A list's items, page by page. */
   pages<T>(path: string, query?: Query): AsyncGenerator<T[], void, undefined>
+}
+
+export interface ServerEvent {
+  id: string | undefined
+  name: string
+  data: string
 }
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -27,6 +38,8 @@ export interface CallOptions {
   timeoutMs?: number
   /** True when doing it twice does what once does, so that it may be sent again; by default true for GET. */
   isRepeatable?: boolean
+  /** In place of the timeout. */
+  signal?: AbortSignal
 }
 
 export interface Page<T> {
@@ -69,16 +82,7 @@ const longestPatienceMs = 15_000
 export function makeApiClient(url: string, token?: TokenSource): ApiClient {
   async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
     const { isRepeatable = method === 'GET' } = options
-    let bearer = await token?.({ isRefused: false })
-    let response = await request(method, path, bearer, options)
-    if (response.status === 401 && token) {
-      const fresh = await token({ isRefused: true })
-      if (fresh !== bearer) {
-        bearer = fresh
-        await response.body?.cancel()
-        response = await request(method, path, bearer, options)
-      }
-    }
+    let { response, bearer } = await requestAs(method, path, options)
     const patienceMs = Number(response.headers.get('Retry-After') ?? 1) * 1000
     if (isRepeatable && patienceStatuses.has(response.status) && patienceMs <= longestPatienceMs) {
       await response.body?.cancel()
@@ -88,13 +92,28 @@ export function makeApiClient(url: string, token?: TokenSource): ApiClient {
     return readAnswer<T>(response)
   }
 
+  /** With the token that is at hand, or a new one when that is not accepted any more. */
+  async function requestAs(
+    method: Method,
+    path: string,
+    options: CallOptions,
+  ): Promise<{ response: Response; bearer: string | undefined }> {
+    const bearer = await token?.({ isRefused: false })
+    const response = await request(method, path, bearer, options)
+    if (response.status !== 401 || !token) return { response, bearer }
+    const fresh = await token({ isRefused: true })
+    if (fresh === bearer) return { response, bearer }
+    await response.body?.cancel()
+    return { response: await request(method, path, fresh, options), bearer: fresh }
+  }
+
   async function request(
     method: Method,
     path: string,
     bearer: string | undefined,
     options: CallOptions,
   ): Promise<Response> {
-    const { query = {}, body, headers, timeoutMs = 30_000 } = options
+    const { query = {}, body, headers, timeoutMs = 30_000, signal = AbortSignal.timeout(timeoutMs) } = options
     try {
       return await fetch(urlOf(url, path, query), {
         method,
@@ -105,7 +124,7 @@ export function makeApiClient(url: string, token?: TokenSource): ApiClient {
           ...headers,
         },
         ...(body !== undefined && { body }),
-        signal: AbortSignal.timeout(timeoutMs),
+        signal,
       })
     } catch (error) {
       throw noAnswer(url, error, timeoutMs)
@@ -127,6 +146,26 @@ export function makeApiClient(url: string, token?: TokenSource): ApiClient {
   return {
     url,
     call,
+    async *events(path, { query = {}, lastId } = {}) {
+      const silence = new AbortController()
+      const onSilence = (): void => silence.abort(new DOMException('The gateway is silent.', 'TimeoutError'))
+      const timer = setTimeout(onSilence, silentMs)
+      try {
+        const { response } = await requestAs('GET', path, {
+          query,
+          headers: { Accept: 'text/event-stream', ...(lastId !== undefined && { 'Last-Event-ID': lastId }) },
+          timeoutMs: silentMs,
+          signal: silence.signal,
+        })
+        if (!response.ok || !response.body) await readAnswer(response)
+        else yield* readEvents(response.body, () => timer.refresh())
+      } catch (error) {
+        throw error instanceof CliError ? error : noAnswer(url, error, silentMs)
+      } finally {
+        clearTimeout(timer)
+        silence.abort() // whoever stops reading early leaves the connection open
+      }
+    },
     async *pages<T>(path: string, query: Query = {}) {
       let cursor: string | undefined
       do {
@@ -135,6 +174,32 @@ export function makeApiClient(url: string, token?: TokenSource): ApiClient {
         cursor = page.nextCursor ?? undefined
       } while (cursor !== undefined)
     },
+  }
+}
+
+/** The gateway says something every 15 s. */
+const silentMs = 45_000
+
+/** As WHATWG HTML, 9.2.6, has it; the gateway ends lines with LF. `onSign` hears of each sign of life. */
+async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  onSign: () => void,
+): AsyncGenerator<ServerEvent> {
+  const decoder = new TextDecoder()
+  let open = ''
+  for await (const piece of body) {
+    onSign()
+    const blocks = (open + decoder.decode(piece, { stream: true })).split('\n\n')
+    open = blocks.pop() ?? ''
+    for (const block of blocks) {
+      const event: ServerEvent = { id: undefined, name: 'message', data: '' }
+      for (const line of block.split('\n')) {
+        if (line.startsWith('id: ')) event.id = line.slice(4)
+        else if (line.startsWith('event: ')) event.name = line.slice(7)
+        else if (line.startsWith('data: ')) event.data += line.slice(6)
+      }
+      if (event.data !== '') yield event
+    }
   }
 }
 

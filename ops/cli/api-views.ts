@@ -32,6 +32,15 @@ export interface JobView {
   warnings?: string[]
 }
 
+export interface LogLine {
+  id: string
+  at: string
+  attempt: number
+  seq: number
+  stream: 'stdout' | 'stderr' | 'log' | 'noodle'
+  text: string
+}
+
 export interface TierView {
   tier: string
   size: { cpu: number; memoryMb: number; gpu: number }

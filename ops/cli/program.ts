@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { addDrain } from './commands/drain.ts'
 import { addGet } from './commands/get.ts'
 import { addJobs } from './commands/jobs.ts'
+import { addLogs } from './commands/logs.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addNodes } from './commands/nodes.ts'
 import { addNotYet } from './commands/not-yet.ts'
@@ -33,6 +34,7 @@ export function makeProgram(): Command {
   addGet(program, cli)
   addJobs(program, cli)
   addWatch(program, cli)
+  addLogs(program, cli)
   addCancel(program, cli)
   addReplay(program, cli)
   addTiers(program, cli)

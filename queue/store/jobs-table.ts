@@ -19,6 +19,7 @@ import {
   countTiers,
   findEnded,
   findJob,
+  findProgress,
   findRunning,
   type JobFilter,
   listEvents,
@@ -62,6 +63,7 @@ export function openJobsTable(postgres: Postgres) {
     list: (filter: JobFilter, page: Parameters<typeof listJobs>[2]) => listJobs(postgres, filter, page),
     listEvents: (jobId: string, afterSeq?: number) => listEvents(postgres, jobId, afterSeq),
     findEnded: (ids: readonly string[]) => findEnded(postgres, ids),
+    findProgress: (id: string) => findProgress(postgres, id),
     findRunning: (ids: readonly string[]) => findRunning(postgres, ids),
     countTiers: () => countTiers(postgres),
   }

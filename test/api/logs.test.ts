@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import pg from 'pg'
 import type { LogLineView } from '../../api/contract/job-shapes.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { rescueLogs } from '../../queue/use-cases/rescue-logs.ts'
@@ -165,4 +166,32 @@ test('what a dead worker left in Redis is kept, once', async () => {
   await rescueLogs(deps)
   expect((await kept()).map(([, , text]) => text)).toEqual(numbered(1, 10))
   expect(await deps.liveLogs.listOpen('0')).toEqual({ jobIds: [], cursor: '0' })
+})
+
+test('a followed timeline tells progress', async () => {
+  const gateway = await openTestGateway()
+  const token = await gateway.tokenOf('user', 'wonderland')
+  const { id } = await aLoggingJob(gateway.deps)
+  const client = new pg.Client(gateway.databaseUrl)
+  await client.connect()
+  cleanUp(() => client.end())
+  const giveUp = new AbortController()
+  const response = await fetch(`${gateway.url}/v1/jobs/${id}/events`, {
+    headers: { Accept: 'text/event-stream', Authorization: `Bearer ${token}` },
+    signal: giveUp.signal,
+  })
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  const readUntil = async (wanted: string) => {
+    let text = ''
+    while (!text.includes(wanted)) text += (await reader?.read())?.value ?? ''
+    return text
+  }
+  expect(await readUntil('"running"')).not.toContain('progress')
+  for (const progress of [40, 90]) {
+    await client.query('UPDATE jobs SET progress = $2 WHERE id = $1', [id, progress])
+    expect(await readUntil('progress')).toContain(
+      `event: progress\ndata: {"attempt":1,"progress":${String(progress)}}\n\n`,
+    )
+  }
+  giveUp.abort()
 })

@@ -18,7 +18,7 @@ export const listEventsRoute = (deps: GatewayDeps) =>
     tag: 'Jobs',
     summary: "Read a job's timeline",
     description:
-      'Oldest first. With `Accept: text/event-stream` live until the job ends; a stream that broke goes on after `Last-Event-ID`.',
+      'Oldest first. With `Accept: text/event-stream` live until the job ends, with events `state`, and `progress` {attempt, progress} where the task tells; a stream that broke goes on after `Last-Event-ID`.',
     headers: { 'Last-Event-ID': 'For streams: the last seq that was seen.' },
     params: idParam,
     responses: {
@@ -55,6 +55,7 @@ async function streamEvents(
   let wake: () => void = () => undefined
   let seq = afterSeq
   let hasEnded = false
+  let toldProgress = ''
   const forget = deps.watch.onChange(id, () => wake())
   gone.addEventListener('abort', () => wake())
   try {
@@ -69,6 +70,11 @@ async function streamEvents(
       const events = await deps.queue.jobs.listEvents(id, seq)
       for (const event of events)
         response.write(`id: ${String(event.seq)}\nevent: state\ndata: ${JSON.stringify(event)}\n\n`)
+      const progress = await deps.queue.jobs.findProgress(id)
+      if (progress && JSON.stringify(progress) !== toldProgress) {
+        toldProgress = JSON.stringify(progress)
+        response.write(`event: progress\ndata: ${toldProgress}\n\n`)
+      }
       const last = events.at(-1)
       seq = last?.seq ?? seq
       hasEnded = last !== undefined ? isTerminal(last.state) : seq > 0 && (await isOver(deps, id))

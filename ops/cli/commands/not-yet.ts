@@ -3,7 +3,6 @@ import { CliError } from '../cli-error.ts'
 
 /** Commands of the contract whose time has not come yet. */
 const notYet = {
-  logs: 'the logs of a job; its output is in the result, see get',
   scale: 'change how many nodes a tier has',
   workflow: 'run jobs that depend on each other',
   schedule: 'run jobs at set times',

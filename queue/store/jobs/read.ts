@@ -99,6 +99,18 @@ export async function listEvents(postgres: Postgres, jobId: string, afterSeq = 0
   }))
 }
 
+/** How far a job is, 0 to 100; null when its task does not tell. */
+export async function findProgress(
+  postgres: Postgres,
+  id: string,
+): Promise<{ attempt: number; progress: number } | null> {
+  const rows = await postgres.query<{ attempt: number; progress: number }>(
+    'SELECT attempt, progress FROM jobs WHERE id = $1 AND progress IS NOT NULL',
+    [id],
+  )
+  return rows[0] ?? null
+}
+
 /** Those of the ids that have ended. */
 export async function findEnded(postgres: Postgres, ids: readonly string[]): Promise<string[]> {
   const rows = await postgres.query<{ id: string }>(

@@ -21,7 +21,7 @@ async function json(...args: string[]): Promise<any> {
 
 beforeAll(async () => {
   platform = await startPlatform()
-  await platform.startWorker({ TIER: 'small', NODE_ID: 'one', TASK_COMMAND_ALLOW: 'echo,false,cat' })
+  await platform.startWorker({ TIER: 'small', NODE_ID: 'one', TASK_COMMAND_ALLOW: 'echo,false,cat,sh' })
   home = aFolder()
   writeFileSync(
     join(home, 'credentials.json'),
@@ -227,4 +227,27 @@ test.each([
   expect(answer).toMatchObject({ code: 2, stdout: '' })
   expect(answer.stderr).not.toMatch(/^\s*at /m)
   expect(answer.stderr.length).toBeGreaterThan(10)
+})
+
+test('logs shows what a job printed, from the tail, or live until it has ended', async () => {
+  const job = await json(
+    'submit',
+    'command',
+    '--',
+    'sh',
+    '-c',
+    'for i in 1 2 3; do echo out $i; done; echo err >&2; sleep 1; echo late',
+  )
+  const followed = await cli('logs', '-f', job.id)
+  expect(followed).toMatchObject({ code: 0, stdout: 'out 1\nout 2\nout 3\nlate\n', stderr: 'err\n' })
+  expect(await cli('logs', '--tail', '1', job.id)).toMatchObject({ code: 0, stdout: 'late\n', stderr: '' })
+  const lines = (await cli('--json', 'logs', job.id)).stdout.trim().split('\n')
+  expect(lines.map((line) => (JSON.parse(line) as { text: string }).text).sort()).toEqual([
+    'err',
+    'late',
+    'out 1',
+    'out 2',
+    'out 3',
+  ])
+  expect(await cli('logs', '01900000-0000-7000-8000-000000000000')).toMatchObject({ code: 1 })
 })
