@@ -253,6 +253,27 @@ export const options = {
     .describe(
       'Programs that `command` jobs may start, comma-separated, by name or absolute path; none by default.',
     ),
+  TASKS_DIR: list
+    .default([])
+    .describe(
+      'Folders with tasks of your own (docs/tasks.md), comma-separated: `*.task.ts`, `*.task.js`, `*.task.py`, `*.task.json`. Read at the start of a worker.',
+    ),
+  TASK_PYTHON: z
+    .string()
+    .default('python3')
+    .describe('The interpreter of Python tasks: a name, a path, or the folder of a virtual environment.'),
+  TASK_WARM_PROCESSES: integer(0, 1000)
+    .default(4)
+    .describe('Idle processes of module tasks that a worker keeps for the next run, over all of its tasks.')
+    .meta({ unit: 'processes' }),
+  TASK_WARM_SECONDS: integer(1, 86_400)
+    .default(60)
+    .describe('How long an idle process of a module task is kept.')
+    .meta({ unit: 's' }),
+  CHECKPOINT_LIMIT_BYTES: integer(1024)
+    .default(1_048_576)
+    .describe('Largest checkpoint of a job, as JSON; a larger one is not kept.')
+    .meta({ unit: 'bytes' }),
   RESULT_LIMIT_BYTES: integer(1024)
     .default(1_048_576)
     .describe('Largest result of a job, as JSON; a larger one fails the attempt.')

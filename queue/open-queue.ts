@@ -5,11 +5,13 @@ import type { Metrics } from '../core/metrics.ts'
 import { makeTimeOrderedIds } from '../core/time-ordered-id.ts'
 import { openAuditTable } from './store/audit-table.ts'
 import { openCanariesTable } from './store/canaries-table.ts'
+import { type Checkpoint, openCheckpointsTable } from './store/checkpoints-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
 import { diagnosePostgres, diagnoseRedis } from './store/diagnose.ts'
 import { makeEpochKeeper } from './store/epoch.ts'
 import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
+import type { ProgressNote } from './store/jobs/note-progress.ts'
 import { openJobsTable } from './store/jobs-table.ts'
 import { openLedgerTable } from './store/ledger-table.ts'
 import { makeLiveLogs } from './store/live-logs.ts'
@@ -25,6 +27,7 @@ import { closeRedis, openRedis, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
 import { makeSignals } from './store/signals.ts'
 import { makeTaskProfiles } from './store/task-profiles.ts'
+import { openTasksTable } from './store/tasks-table.ts'
 import { openUsersTable } from './store/users-table.ts'
 import { makeWaitingDeliveries } from './store/waiting-deliveries.ts'
 import type { ClaimedJob } from './domain/job.ts'
@@ -87,6 +90,7 @@ export async function openQueue(
   await untilReady(commands, redisDeadlineMs)
 
   const jobs = openJobsTable(postgres)
+  const checkpoints = openCheckpointsTable(postgres)
   const deliveries = makeDeliveries(commands, () => connect('worker'), {
     lockMs: config.DELIVERY_LOCK_MS,
     log,
@@ -102,6 +106,8 @@ export async function openQueue(
     audit: openAuditTable(postgres),
     ledger: openLedgerTable(postgres),
     canaries: openCanariesTable(postgres),
+    checkpoints,
+    tasks: openTasksTable(postgres),
     deliveries,
     waitingDeliveries: makeWaitingDeliveries((tier) => deliveries.queueOf(tier)),
     signals,
@@ -131,6 +137,28 @@ export async function openQueue(
     }),
     claimBatch: makeBatch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>({
       write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)),
+    }),
+    progressBatch: makeBatch<{ bootId: string; note: ProgressNote }, void>({
+      write: (items) =>
+        perBoot(items, async (bootId, own) => {
+          await jobs.noteProgress(
+            bootId,
+            own.map(({ note }) => note),
+          )
+          return own.map(() => undefined)
+        }),
+      isItemFault: isRowFault,
+    }),
+    checkpointBatch: makeBatch<{ bootId: string; checkpoint: Checkpoint }, boolean>({
+      write: (items) =>
+        perBoot(items, (bootId, own) =>
+          checkpoints.keep(
+            bootId,
+            own.map(({ checkpoint }) => checkpoint),
+          ),
+        ),
+      maxItems: 20, // they may be large
+      isItemFault: isRowFault,
     }),
     finishBatch: makeBatch<{ bootId: string; finish: Finish }, JobState | null>({
       write: (items) =>

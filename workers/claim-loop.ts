@@ -24,6 +24,8 @@ export interface ClaimLoopOptions extends Omit<RunTaskOptions, 'hasLapsed'> {
   capacity: NodeCapacity
   /** How long running jobs may go on after a stop was asked for; the last `killGraceMs` of it are for killing. */
   drainDeadlineMs: number
+  /** Largest checkpoint, as JSON. */
+  checkpointBytes: number
   lease: NodeLease
   runs: Runs
   logs: Pick<LogShipper, 'open'>

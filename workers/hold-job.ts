@@ -3,10 +3,11 @@ import type { JobState } from '../queue/domain/job-state.ts'
 import { finishJob, handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import type { LogShipper } from './log-shipper.ts'
+import { type NotesDeps, openNotes } from './run-notes.ts'
 import { type RunTaskOptions, runTask, type TaskEnd } from './run-task.ts'
 import type { Run } from './runs.ts'
 
-export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 'metrics' | 'log'>
+export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 'metrics' | 'log'> & NotesDeps
 
 /**
  * The life of a job that this node holds: runs its task, and stores how it ended (T4, T5) or gives it back (T6). While Postgres is away an end is kept
@@ -16,7 +17,13 @@ export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 
 export async function holdJob(
   deps: HoldDeps,
   run: Run,
-  options: RunTaskOptions & { logs: Pick<LogShipper, 'open'>; abandon: AbortSignal; onRan: () => void },
+  options: RunTaskOptions & {
+    /** Largest checkpoint, as JSON. */
+    checkpointBytes: number
+    logs: Pick<LogShipper, 'open'>
+    abandon: AbortSignal
+    onRan: () => void
+  },
 ): Promise<number> {
   const { job, boot } = run
   const { metrics } = deps
@@ -29,11 +36,14 @@ export async function holdJob(
   let outcome = 'unknown'
   let wallMs = 0
   try {
-    const end = await runTask(run, runLog, options)
+    const notes = openNotes(deps, run, options)
+    const end = await runTask(run, runLog, { ...options, notes })
     wallMs = end.usage.wallMs
     options.onRan()
-    await runLog.end() // so that who sees the job ended finds its log whole
+    // So that who sees the job ended finds its log whole; and an ended job takes no notes.
+    await Promise.all([runLog.end(), notes.close()])
     const state = await storeEnd({ ...deps, log }, run, end, [boot.ended, options.abandon])
+    if (state === 'succeeded' && notes.hasKept()) void forget(deps, job.id)
     outcome =
       state === null
         ? 'lost'
@@ -92,4 +102,11 @@ async function storeEnd(
     }
   }
   return null
+}
+
+/** A job that succeeded needs its checkpoint no more; what is left here goes with the job. */
+async function forget(deps: Pick<HoldDeps, 'checkpoints' | 'log'>, jobId: string): Promise<void> {
+  await deps.checkpoints
+    .forget(jobId)
+    .catch((error: unknown) => deps.log.debug('a checkpoint was left behind', { jobId, error }))
 }

@@ -7,9 +7,9 @@ import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { version } from '../core/version.ts'
+import { builtinTasks } from '../queue/domain/builtin-tasks.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
-import { toOffer } from '../queue/use-cases/catalogue.ts'
 import { makeClaimLoop } from './claim-loop.ts'
 import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
@@ -18,6 +18,8 @@ import { makeCommandTask } from './executors/command.ts'
 import { readInheritedEnvironment } from './executors/command-environment.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
+import { readTasksFolders } from './executors/tasks-folder.ts'
+import { makeWarmRoom } from './executors/warm-processes.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
 import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
@@ -38,6 +40,11 @@ const config = readConfigOrExit([
   'NODE_GPUS',
   'NODE_GPU_SHARES',
   'TASK_COMMAND_ALLOW',
+  'TASKS_DIR',
+  'TASK_PYTHON',
+  'TASK_WARM_PROCESSES',
+  'TASK_WARM_SECONDS',
+  'CHECKPOINT_LIMIT_BYTES',
   'RESULT_LIMIT_BYTES',
   'COMMAND_OUTPUT_BYTES',
   'LOG_LIMIT_BYTES',
@@ -66,10 +73,19 @@ await migrateWhenUp(config.DATABASE_URL, log)
 const queue = await openQueue(config, { name: 'worker', log, metrics })
 const { deps } = queue
 
+/** Groups beyond those of running jobs and idle processes: some that are ending, some that are asked what they are. */
+const spareGroups = 16
+/** What a line of the protocol has around its value. */
+const envelopeBytes = 1024
+
 const inherited = readInheritedEnvironment()
 const mark = ownMark()
 const keeper = makeKeeper({ mark, log })
-const groups = makeProcessGroups({ most: config.CONCURRENCY, path: inherited.PATH, keeper })
+const groups = makeProcessGroups({
+  most: config.CONCURRENCY + config.TASK_WARM_PROCESSES + spareGroups,
+  path: inherited.PATH,
+  keeper,
+})
 const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
 const scratchFolders = makeScratchFolders(mark)
 const command = makeCommandTask({
@@ -79,12 +95,27 @@ const command = makeCommandTask({
   outputBytes: config.COMMAND_OUTPUT_BYTES,
   scratchFolders,
 })
-const offered: Task[] = [echo, sleep, ...(programs.names.length > 0 ? [command] : [])]
+const builtin: Task[] = [echo, sleep, ...(programs.names.length > 0 ? [command] : [])]
 // Whatever way the process ends, as long as it can still act.
 process.on('exit', () => {
   groups.killAll()
   scratchFolders.removeAll()
 })
+
+const offered = [
+  ...builtin,
+  ...(await readTasksFolders({
+    folders: config.TASKS_DIR,
+    python: config.TASK_PYTHON,
+    reserved: builtinTasks.map(({ name }) => name),
+    groups,
+    inherited,
+    scratchFolders,
+    lineBytes: Math.max(config.RESULT_LIMIT_BYTES, config.CHECKPOINT_LIMIT_BYTES) + envelopeBytes,
+    warm: makeWarmRoom({ most: config.TASK_WARM_PROCESSES, idleMs: config.TASK_WARM_SECONDS * 1000 }),
+    log,
+  })),
+]
 
 const runs = makeRuns()
 const watchdog = makeLeaseWatchdog({ groups: groups.shared, leaseMs: deps.settings.leaseMs })
@@ -100,7 +131,7 @@ const lease = makeNodeLease(deps, {
     ...resources,
     concurrency: config.CONCURRENCY,
     version,
-    tasks: offered.map((task) => toOffer(task.definition)),
+    tasks: offered.map((task) => task.offer),
   },
   runs,
   guards: [watchdog, keeper],
@@ -114,8 +145,9 @@ const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumer
 const claimLoop = makeClaimLoop(claimDeps, {
   tiers,
   capacity: { slots: config.CONCURRENCY, gpuShares: config.NODE_GPU_SHARES, ...resources },
-  tasks: new Map(offered.map((task) => [task.definition.name, task])),
+  tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
+  checkpointBytes: config.CHECKPOINT_LIMIT_BYTES,
   killGraceMs: config.KILL_GRACE_MS,
   drainDeadlineMs: config.DRAIN_DEADLINE_MS,
   lease,

@@ -4,6 +4,7 @@ import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
 import type { Boot } from './boot.ts'
 import type { Run } from './runs.ts'
+import type { RunNotes } from './run-notes.ts'
 import { type LogSink, PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
 
 export interface RunTaskOptions {
@@ -26,7 +27,14 @@ const maxTimerMs = 2 ** 31 - 1
 const messageChars = 4000
 
 /** Runs a job's task to its end, within its time. Never rejects: a task can't make its node fail. */
-export async function runTask(run: Run, log: LogSink, options: RunTaskOptions): Promise<TaskEnd> {
+export async function runTask(
+  run: Run,
+  log: LogSink,
+  {
+    notes,
+    ...options
+  }: RunTaskOptions & { notes: Pick<RunNotes, 'progress' | 'checkpoint' | 'lastCheckpoint'> },
+): Promise<TaskEnd> {
   const { job, gpus, stopping } = run
   const { signal } = stopping
   const startedMs = performance.now()
@@ -47,7 +55,18 @@ export async function runTask(run: Run, log: LogSink, options: RunTaskOptions): 
     const task = options.tasks.get(job.task)
     // Not final: another node of the tier may offer it. Deliveries of unknown tasks are not claimed, so this is rare.
     if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${job.task}.`)
-    const result = await task.run({ job, gpus, signal, log, recordUsage: (figures) => (measured = figures) })
+    const { progress, checkpoint, lastCheckpoint } = notes
+    const recordUsage = (figures: typeof measured): void => void (measured = figures)
+    const result = await task.run({
+      job,
+      gpus,
+      signal,
+      log,
+      progress,
+      checkpoint,
+      lastCheckpoint,
+      recordUsage,
+    })
     if (signal.aborted) return stopped()
     checkResult(job.task, result, options.resultBytes)
     return { kind: 'succeeded', result, usage: usage() }

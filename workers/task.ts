@@ -1,10 +1,11 @@
-import type { TaskDefinition } from '../queue/domain/builtin-tasks.ts'
 import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { ClaimedJob, Json, Usage } from '../queue/domain/job.ts'
+import type { TaskOffer } from '../queue/domain/node.ts'
 
 /** What a task does on this node. It ends in one of three ways: it returns its result, throws PermanentFailure, or throws anything else (retry while attempts last). */
 export interface Task {
-  definition: TaskDefinition
+  /** How it stands in the catalogue. */
+  offer: TaskOffer
   /** Must end soon once `context.signal` is aborted, by returning or by throwing; what it says then is not believed. */
   run(context: TaskContext): Promise<Json>
 }
@@ -25,6 +26,12 @@ export interface TaskContext {
   signal: AbortSignal
   /** Where the run's lines go. Never waits, never throws. */
   log: LogSink
+  /** How far it is, 0 to 100, with a word about it. The newest counts; it is stored twice a second at most. */
+  progress: (percent: number, note?: string) => void
+  /** Keeps a value for the next attempt, in place of the one before. Resolves with true once it is stored, with false when it can't be any more. Never rejects. */
+  checkpoint: (value: Json) => Promise<boolean>
+  /** What an earlier attempt kept last, or null. */
+  lastCheckpoint: () => Promise<Json>
   /** What the run has used besides wall time, as far as the task can measure it. The last call counts. */
   recordUsage: (usage: Omit<Usage, 'wallMs'>) => void
 }

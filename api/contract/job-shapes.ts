@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { logStreams } from '../../queue/domain/log-line.ts'
 import { jobStates } from '../../queue/domain/job-state.ts'
+import { taskNamePattern } from '../../queue/domain/node.ts'
 import { maxBackoffMs } from '../../queue/domain/retry-policy.ts'
 import { requirements } from '../../queue/domain/tiers.ts'
 
@@ -16,7 +17,7 @@ const instant = z.iso
 export const taskName = z
   .string()
   .regex(
-    /^[A-Za-z][A-Za-z0-9._-]{0,127}$/,
+    taskNamePattern,
     'must begin with a letter, then letters, digits, dots, dashes or underscores, at most 128',
   )
 
@@ -153,6 +154,7 @@ export const jobView = z
     labels: z.record(z.string(), z.string()),
     attempt: z.number().describe('Starts so far, from 1; 0 before the first.'),
     progress: z.number().nullable().describe('0 to 100, where the task tells.'),
+    progressNote: z.string().nullable().describe("The task's word about its progress."),
     result: z.unknown(),
     error: z.object({ code: z.string(), message: z.string(), attempt: z.number().optional() }).nullable(),
     usage: z

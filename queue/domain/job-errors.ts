@@ -2,16 +2,18 @@
 export const jobErrorCodes = {
   TIMEOUT: 'The attempt ran longer than `timeoutMs`.',
   EXIT_CODE:
-    'The command ended with an exit code other than 0; the message has it, and the end of what it printed.',
+    'The command, or the process of the task, ended with an exit code other than 0, or before it told a result; the message has it, and the end of what it printed.',
   SIGNAL:
-    'The command was ended by a signal that Noodle did not send, such as SIGKILL by the kernel when memory is short.',
+    'The command, or the process of the task, was ended by a signal that Noodle did not send, such as SIGKILL by the kernel when memory is short.',
+  SILENT: 'The task told nothing for as long as its `silenceMs` allows.',
   TASK_ERROR: 'The task threw an error; the message is its own.',
   TASK_UNKNOWN: 'The node does not offer the task any more.',
   PAYLOAD_MISFIT: "The payload does not fit the task's schema on the node that ran it. Not tried again.",
   COMMAND_NOT_ALLOWED: "The program is not on the node's list `TASK_COMMAND_ALLOW`. Not tried again.",
   ENV_NOT_ALLOWED: 'The command asked for an environment variable that it may not set. Not tried again.',
   SPAWN_FAILED: 'The program could not be started; the message says why. Tried again where that may help.',
-  RESULT_INVALID: "The task's result can't be told as JSON. Not tried again.",
+  RESULT_INVALID:
+    "The task's result can't be told as JSON, or does not fit the task's schema. Not tried again.",
   RESULT_TOO_LARGE:
     'The result is larger than `RESULT_LIMIT_BYTES`. Not tried again; store large results elsewhere and return where.',
   WORKER_LOST: 'The node died under it, as often as `CRASH_LIMIT` says. The job may be what kills its nodes.',

@@ -72,6 +72,8 @@ export interface Job extends JobSpec {
   handBacks: number
   /** 0..100, or null when the task does not tell. */
   progress: number | null
+  /** The task's word about its progress. */
+  progressNote: string | null
   result: Json
   error: JobError | null
   usage: Usage | null

@@ -1,3 +1,6 @@
+import type { Resources } from './job.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+
 /** A worker process with its resources, as the registry shows it. */
 export interface Node {
   /** Its name, kept over restarts when configured. */
@@ -29,6 +32,25 @@ export interface TaskOffer {
   /** JSON Schema (2020-12) of the payload and of the result. */
   payloadSchema: Record<string, unknown>
   resultSchema: Record<string, unknown>
+  kind: TaskKind
+  /** What holds for its jobs where a submission is silent. */
+  defaults?: TaskDefaults
+}
+
+/** A letter, then letters, digits, dots, dashes or underscores, at most 128. */
+export const taskNamePattern = /^[A-Za-z][A-Za-z0-9._-]{0,127}$/
+
+/** How a node runs a task: within the worker; as a program of the submitter's choice; from a module, a Python file, or any program of its tasks folder. */
+export const taskKinds = ['builtin', 'command', 'module', 'python', 'program'] as const
+export type TaskKind = (typeof taskKinds)[number]
+
+export interface TaskDefaults {
+  timeoutMs?: number
+  retry?: Partial<RetryPolicy>
+  resources?: Partial<Resources>
+  priority?: number
+  /** A run that tells its worker nothing for so long has failed. */
+  silenceMs?: number
 }
 
 export type NodeRegistration = Pick<

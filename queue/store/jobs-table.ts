@@ -14,6 +14,7 @@ import { expireOverdue } from './jobs/expire.ts'
 import { findDispatched } from './jobs/find-dispatched.ts'
 import { findQueued } from './jobs/find-queued.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
+import { noteProgress, type ProgressNote } from './jobs/note-progress.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
 import {
   countTiers,
@@ -52,6 +53,7 @@ export function openJobsTable(postgres: Postgres) {
     claim: (bootId: string, jobs: Parameters<typeof claimJobs>[2], suspectFrom: number) =>
       claimJobs(postgres, bootId, jobs, suspectFrom),
     take: (input: Parameters<typeof takeJobs>[1]) => takeJobs(postgres, input),
+    noteProgress: (bootId: string, notes: readonly ProgressNote[]) => noteProgress(postgres, bootId, notes),
     finish: (bootId: string, finishes: readonly Finish[]) => finishJobs(postgres, bootId, finishes),
     reapDeadNodes: (options: Parameters<typeof reapDeadNodes>[1]) => reapDeadNodes(postgres, options),
     cancelUnstarted: (id: string, tenant: string | null) => cancelUnstarted(postgres, id, tenant),

@@ -18,6 +18,7 @@ export function toOffer(task: TaskDefinition): TaskOffer {
     description: task.description,
     payloadSchema: jsonSchema(task.payload),
     resultSchema: jsonSchema(task.result),
+    kind: task.name === 'command' ? 'command' : 'builtin',
   }
 }
 

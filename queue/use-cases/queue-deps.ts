@@ -6,6 +6,7 @@ import type { JobState } from '../domain/job-state.ts'
 import type { Tier } from '../domain/tiers.ts'
 import type { AuditTable } from '../store/audit-table.ts'
 import type { CanariesTable } from '../store/canaries-table.ts'
+import type { Checkpoint, CheckpointsTable } from '../store/checkpoints-table.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
@@ -20,8 +21,10 @@ import type { RateCounts } from '../store/rate-counts.ts'
 import type { RedisCounter } from '../store/redis-counter.ts'
 import type { RedisWatchTable } from '../store/redis-watch-table.ts'
 import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
+import type { ProgressNote } from '../store/jobs/note-progress.ts'
 import type { Signals } from '../store/signals.ts'
 import type { TaskProfiles } from '../store/task-profiles.ts'
+import type { TasksTable } from '../store/tasks-table.ts'
 import type { UsersTable } from '../store/users-table.ts'
 import type { WaitingDeliveries } from '../store/waiting-deliveries.ts'
 
@@ -35,6 +38,8 @@ export interface QueueDeps {
   audit: AuditTable
   ledger: LedgerTable
   canaries: CanariesTable
+  checkpoints: CheckpointsTable
+  tasks: TasksTable
   deliveries: Deliveries
   waitingDeliveries: WaitingDeliveries
   signals: Signals
@@ -49,6 +54,8 @@ export interface QueueDeps {
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>
   claimBatch: Batch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>
+  progressBatch: Batch<{ bootId: string; note: ProgressNote }, void>
+  checkpointBatch: Batch<{ bootId: string; checkpoint: Checkpoint }, boolean>
   finishBatch: Batch<{ bootId: string; finish: Finish }, JobState | null>
   tiers: readonly Tier[]
   settings: QueueSettings

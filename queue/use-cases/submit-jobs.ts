@@ -130,6 +130,7 @@ function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
     crashes: 0,
     handBacks: 0,
     progress: null,
+    progressNote: null,
     result: null,
     error: null,
     usage: null,

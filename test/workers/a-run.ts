@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClaimedJob, Json } from '../../queue/domain/job.ts'
-import type { LogSink } from '../../workers/task.ts'
+import type { LogSink, TaskContext } from '../../workers/task.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -28,6 +28,13 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
 
 /** For runs whose log is of no interest. */
 export const noLog: LogSink = { write: () => undefined, tell: () => undefined }
+
+/** For runs that take no notes. */
+export const noNotes: Pick<TaskContext, 'progress' | 'checkpoint' | 'lastCheckpoint'> = {
+  progress() {},
+  checkpoint: () => Promise.resolve(false),
+  lastCheckpoint: () => Promise.resolve(null),
+}
 
 /** A folder that is gone after the test. */
 export function aFolder(): string {

@@ -57,8 +57,9 @@ export async function startInnerWorker(
   const loop = makeClaimLoop(deps, {
     tiers,
     capacity: { slots: concurrency, cpus: 1, memoryMb: 1, gpus: 0, gpuShares: 1, ...capacity },
-    tasks: new Map([echo, sleep].map((task) => [task.definition.name, task])),
+    tasks: new Map([echo, sleep].map((task) => [task.offer.name, task])),
     resultBytes: 1024,
+    checkpointBytes: 1024,
     killGraceMs: 10,
     drainDeadlineMs: 20,
     lease: node.lease,

@@ -4,19 +4,20 @@ import { echo, sleep } from '../../workers/executors/builtin.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { runTask } from '../../workers/run-task.ts'
 import { PermanentFailure, type Stop, type Task } from '../../workers/task.ts'
-import { aClaimedJob, noLog } from './a-run.ts'
+import { aClaimedJob, noLog, noNotes } from './a-run.ts'
 
 const boot = { id: '01900000-0000-7000-8000-0000000000bb', ended: new AbortController().signal }
 
 function aTask(run: Task['run']): Task {
-  return { definition: { ...echo.definition, name: 'custom' }, run }
+  return { offer: { ...echo.offer, name: 'custom' }, run }
 }
 
 /** Begins a run of the task and tells how it ended. */
 function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}, { hasLapsed = false } = {}) {
-  const run = makeRuns().begin(aClaimedJob({ task: task.definition.name, ...fields }), boot)
+  const run = makeRuns().begin(aClaimedJob({ task: task.offer.name, ...fields }), boot)
   const ended = runTask(run, noLog, {
-    tasks: new Map([[task.definition.name, task]]),
+    notes: noNotes,
+    tasks: new Map([[task.offer.name, task]]),
     resultBytes: 1024,
     killGraceMs: 50,
     hasLapsed: () => hasLapsed,
@@ -89,6 +90,7 @@ test('a cancelled run ends as cancelled, one that must go is told from one that 
 test('a task that this node does not have may be tried again elsewhere', async () => {
   const run = makeRuns().begin(aClaimedJob({ task: 'render' }), boot)
   const end = await runTask(run, noLog, {
+    notes: noNotes,
     tasks: new Map(),
     resultBytes: 1024,
     killGraceMs: 50,

@@ -1,17 +1,18 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { builtinTasks, sleepPayload } from '../../queue/domain/builtin-tasks.ts'
+import { toOffer } from '../../queue/use-cases/catalogue.ts'
 import { PermanentFailure, type Task } from '../task.ts'
 
 const [echoDefinition, sleepDefinition] = builtinTasks
 
 export const echo: Task = {
-  definition: echoDefinition,
+  offer: toOffer(echoDefinition),
   run: ({ job }) => Promise.resolve(job.payload),
 }
 
 export const sleep: Task = {
-  definition: sleepDefinition,
+  offer: toOffer(sleepDefinition),
   async run({ job, signal }) {
     const payload = sleepPayload.safeParse(job.payload)
     if (!payload.success)

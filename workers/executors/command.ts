@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { builtinTasks, commandPayload } from '../../queue/domain/builtin-tasks.ts'
+import { toOffer } from '../../queue/use-cases/catalogue.ts'
 import { PermanentFailure, type Task } from '../task.ts'
 import type { AllowedPrograms } from './allowed-programs.ts'
 import { commandEnvironment, type InheritedEnvironment } from './command-environment.ts'
@@ -26,7 +27,7 @@ const [, , definition] = builtinTasks
  */
 export function makeCommandTask(options: CommandOptions): Task {
   return {
-    definition,
+    offer: toOffer(definition),
     async run({ job, gpus, signal, log, recordUsage }) {
       const parsed = commandPayload.safeParse(job.payload)
       if (!parsed.success)

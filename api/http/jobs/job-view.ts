@@ -16,6 +16,7 @@ export function toJobView(job: Job) {
     labels: job.labels,
     attempt: job.attempt,
     progress: job.progress,
+    progressNote: job.progressNote,
     result: job.result,
     error: job.error,
     usage: job.usage,

@@ -49,7 +49,7 @@ export async function claimJobs(
        ORDER BY jobs.id FOR UPDATE
      ), claimed AS (
        UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
-         attempt = jobs.attempt + 1, started_at = now(), progress = NULL, event_seq = jobs.event_seq + 1
+         attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL, event_seq = jobs.event_seq + 1
        FROM locked, node, platform
        WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
          AND (locked.crashes < $4::integer OR jobs.id = ANY($5::uuid[]))

@@ -22,6 +22,8 @@ export async function pruneEnded(
        DELETE FROM attempts USING jobs_gone WHERE job_id = id
      ), logs_gone AS (
        DELETE FROM job_log_chunks USING jobs_gone WHERE job_id = id
+     ), checkpoints_gone AS (
+       DELETE FROM checkpoints USING jobs_gone WHERE job_id = id
      )
      SELECT count(*) AS pruned FROM jobs_gone`,
     [options.retentionDays, options.limit],

@@ -29,6 +29,7 @@ export interface JobRow {
   hand_backs: number
   cancel_requested_at: Date | null
   progress: number | null
+  progress_note: string | null
   result: Json
   error: JobError | null
   usage: Usage | null
@@ -38,7 +39,7 @@ export interface JobRow {
 }
 
 export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, labels,
-  replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, result, error, usage, created_at, started_at, finished_at`
+  replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, error, usage, created_at, started_at, finished_at`
 
 export function toJob(row: JobRow): Job {
   return {
@@ -66,6 +67,7 @@ export function toJob(row: JobRow): Job {
     handBacks: row.hand_backs,
     cancelRequestedAt: row.cancel_requested_at,
     progress: row.progress,
+    progressNote: row.progress_note,
     result: row.result,
     error: row.error,
     usage: row.usage,

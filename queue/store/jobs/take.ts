@@ -54,7 +54,7 @@ export async function takeJobs(
        SELECT id, events FROM sums WHERE cpus <= $7::float8 AND memory_mb <= $8::integer AND gpus <= $9::float8
      ), claimed AS (
        UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
-         attempt = jobs.attempt + 1, started_at = now(), progress = NULL,
+         attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL,
          dispatch_seq = jobs.dispatch_seq + chosen.events - 1, event_seq = jobs.event_seq + chosen.events
        FROM chosen, node, platform WHERE jobs.id = chosen.id
        RETURNING jobs.*, chosen.events

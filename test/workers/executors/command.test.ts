@@ -10,7 +10,7 @@ import { ownMark } from '../../../workers/executors/worker-mark.ts'
 import { makeKeeper } from '../../../workers/keeper.ts'
 import type { Stop } from '../../../workers/task.ts'
 import { cleanUp } from '../../support/clean-up.ts'
-import { aClaimedJob, aFolder, aScript, isAlive, noLog, readPid, stubbornScript } from '../a-run.ts'
+import { aClaimedJob, aFolder, aScript, isAlive, noLog, noNotes, readPid, stubbornScript } from '../a-run.ts'
 
 const PATH = '/usr/local/bin:/usr/bin:/bin'
 
@@ -62,6 +62,7 @@ function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
         gpus,
         signal,
         log: noLog,
+        ...noNotes,
         recordUsage: (figures) => (usage = figures),
       })
       return { result: result as unknown as Ended['result'], usage }

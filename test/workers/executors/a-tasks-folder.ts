@@ -1,0 +1,102 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Logger, silentLogger } from '../../../core/logger.ts'
+import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
+import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
+import { readTasksFolders } from '../../../workers/executors/tasks-folder.ts'
+import { makeWarmRoom } from '../../../workers/executors/warm-processes.ts'
+import { ownMark } from '../../../workers/executors/worker-mark.ts'
+import { makeKeeper } from '../../../workers/keeper.ts'
+import type { Stop } from '../../../workers/task.ts'
+import { cleanUp } from '../../support/clean-up.ts'
+import { aClaimedJob, aFolder } from '../a-run.ts'
+
+const PATH = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'
+let keepers = 0
+
+interface Settings {
+  mostWarm?: number
+  lineBytes?: number
+  python?: string
+}
+
+/** Tasks from files, read and run as a worker does it. */
+export async function openTasks(
+  files: Record<string, string>,
+  { mostWarm = 4, lineBytes = 65_536, python = 'python3' }: Settings = {},
+) {
+  const folder = aFolder()
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  const scratch = aFolder()
+  const keeper = makeKeeper({ mark: `${ownMark()}-tasks-${String(keepers++)}`, log: silentLogger })
+  const groups = makeProcessGroups({ most: 32, path: PATH, keeper })
+  cleanUp(async () => {
+    groups.killAll()
+    await keeper.stop()
+  })
+  let folders = 0
+  const told: string[] = []
+  const log: Logger = {
+    ...silentLogger,
+    error: (message, fields) => void told.push(`${message} ${JSON.stringify(fields)}`),
+  }
+  const tasks = await readTasksFolders({
+    folders: [folder],
+    python,
+    reserved: ['echo', 'sleep', 'command'],
+    groups,
+    inherited: { PATH, LANG: 'C.UTF-8' },
+    scratchFolders: {
+      create(name) {
+        const path = join(scratch, `${name}-${String(folders++)}`)
+        mkdirSync(path)
+        return Promise.resolve(path)
+      },
+      removeAll() {},
+    },
+    lineBytes,
+    warm: makeWarmRoom({ most: mostWarm, idleMs: 60_000 }),
+    log,
+  })
+
+  return {
+    folder,
+    tasks,
+    groups,
+    /** What the worker's log says of files that it can't use. */
+    told,
+    scratchLeft: () => readdirSync(scratch),
+    liveGroups: () => [...groups.shared].filter((pid) => pid !== 0),
+    begin(name: string, payload: Json = null, job: Partial<ClaimedJob> & { lastCheckpoint?: Json } = {}) {
+      const task = tasks.find(({ offer }) => offer.name === name)
+      if (!task) throw new Error(`No task ${name}: ${told.join('\n')}`)
+      const controller = new AbortController()
+      const seen = {
+        log: [] as string[],
+        stdout: '',
+        stderr: '',
+        progress: [] as [number, string | undefined][],
+        checkpoints: [] as Json[],
+        usage: {} as Omit<Usage, 'wallMs'>,
+      }
+      const ended = task.run({
+        job: aClaimedJob({ task: name, payload, ...job }),
+        gpus: [],
+        signal: controller.signal,
+        log: {
+          write: (stream, piece) => void (seen[stream] += piece.toString()),
+          tell: (text) => void seen.log.push(text),
+        },
+        progress: (percent, note) => void seen.progress.push([percent, note]),
+        checkpoint(value) {
+          seen.checkpoints.push(value)
+          return Promise.resolve(true)
+        },
+        lastCheckpoint: () => Promise.resolve(job.lastCheckpoint ?? null),
+        recordUsage: (figures) => (seen.usage = figures),
+      })
+      ended.catch(() => undefined)
+      return { ended, seen, stop: (stop: Stop) => controller.abort(stop) }
+    },
+  }
+}
