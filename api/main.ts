@@ -11,7 +11,7 @@ import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
-import { toEventStream } from './logs/log-lines.ts'
+import { toEvent } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
 
 const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
@@ -29,7 +29,7 @@ const server = createServer(
     queue: queue.deps,
     auth: makeAuth({ config, queue: queue.deps }),
     watch,
-    logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEventStream }),
+    logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEvent }),
     fleet: makeFleetView(queue.deps),
     config,
     pingPostgres: () => queue.pingPostgres(),

@@ -204,6 +204,16 @@ export const logLineView = z
   .meta({ id: 'LogLine' })
 export type LogLineView = z.output<typeof logLineView>
 
+/** What an event `lines` of a live log holds. */
+export const logEventView = z
+  .object({
+    attempt: z.number(),
+    firstSeq: z.number().describe('The number of the first line; the others follow without gaps.'),
+    lines: z.array(logLineView.pick({ at: true, stream: true, text: true })),
+  })
+  .meta({ id: 'LogEvent' })
+export type LogEventView = z.output<typeof logEventView>
+
 export const batchView = z
   .object({
     accepted: z.number(),

@@ -1,5 +1,5 @@
 import type { LogChunk, LogPosition } from '../../queue/domain/log-line.ts'
-import { comparePositions, endOf } from '../../queue/domain/log-line.ts'
+import { comparePositions, endOf, positionText } from '../../queue/domain/log-line.ts'
 import type { JobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { readLogs } from '../../queue/use-cases/read-logs.ts'
@@ -29,6 +29,8 @@ interface Feed {
   /** Without gaps. */
   pieces: FeedPiece[]
   bytes: number
+  /** What was read last of what is kept, by where it begins: who falls behind is seldom alone. */
+  pages: Map<string, Promise<FeedPiece[]>>
   /** Counts what was heard. */
   version: number
   hasEnded: boolean
@@ -41,14 +43,20 @@ interface Feed {
   close: () => void
 }
 
-/** Of the newest lines, as they are sent. */
-const feedBytes = 1_048_576
+/** Of the newest lines of a job, as they are sent: some seconds of a busy one. Who falls further behind reads what is kept. */
+const feedBytes = 8_388_608
+/** The same for all feeds; past it each keeps as much as it needs to hand the newest on. */
+const allFeedsBytes = 67_108_864
+/** Readings of what is kept that go on at once; the others wait. Each takes a few MiB. */
+const readsAtOnce = 4
+/** Pages of a log, of a MiB or so, that are kept for others who are as far behind. */
+const pagesAtHand = 8
+/** Pieces that are handed on in one turn of the event loop, so that other requests are served between. */
+const piecesInTurn = 10
 /** How long the begin of a feed may take; Redis may be away. */
 const readyMs = 1000
 /** Proxies close a connection that is silent for a minute or so. */
 const heartbeatMs = 15_000
-/** Followers that are woken in one turn, so that other requests are served between. */
-const wakeAtOnce = 10
 
 type FeedDeps = Pick<QueueDeps, 'jobs' | 'keptLogs' | 'liveLogs' | 'log'>
 
@@ -63,6 +71,11 @@ export function makeLogFeeds(
 ): LogFeeds {
   const { watch, isStopping, format } = options
   const feeds = new Map<string, Feed>()
+  let allBytes = 0
+  const read = atOnce(readsAtOnce, (jobId: string, after: LogPosition, attempt: number | null = null) =>
+    readLogs(deps, jobId, after, attempt),
+  )
+  const turn = makeTurns(piecesInTurn)
 
   function open(jobId: string): Feed {
     const known = feeds.get(jobId)
@@ -79,6 +92,7 @@ export function makeLogFeeds(
     const feed: Feed = {
       pieces: [],
       bytes: 0,
+      pages: new Map(),
       version: 0,
       hasEnded: false,
       isQuiet: false,
@@ -92,6 +106,7 @@ export function makeLogFeeds(
       followers: 1,
       close() {
         feeds.delete(jobId)
+        forgetPieces(feed)
         live.stop()
         forget()
       },
@@ -111,8 +126,12 @@ export function makeLogFeeds(
     const piece = toPiece(chunk)
     feed.pieces.push(piece)
     feed.bytes += piece.text.length
-    while (feed.bytes > feedBytes && feed.pieces.length > 1)
-      feed.bytes -= feed.pieces.shift()?.text.length ?? 0
+    allBytes += piece.text.length
+    while ((feed.bytes > feedBytes || allBytes > allFeedsBytes) && feed.pieces.length > 1) {
+      const length = feed.pieces.shift()?.text.length ?? 0
+      feed.bytes -= length
+      allBytes -= length
+    }
     wake(feed)
   }
 
@@ -120,12 +139,37 @@ export function makeLogFeeds(
   async function look(jobId: string, feed: Feed): Promise<void> {
     try {
       feed.hasEnded ||= (await deps.jobs.findEnded([jobId])).length > 0
-      if (feed.isQuiet && (await readLogs(deps, jobId, feed.reached)).length > 0) forgetPieces(feed)
+      if (feed.isQuiet && (await read(jobId, feed.reached)).length > 0) forgetPieces(feed)
       if (feed.hasEnded || feed.pieces.length === 0 || isStopping()) wake(feed)
       feed.isQuiet = true
     } catch (error) {
       deps.log.debug('a followed log was not looked at', { jobId, error })
     }
+  }
+
+  function forgetPieces(feed: Feed): void {
+    allBytes -= feed.bytes
+    feed.pieces = []
+    feed.bytes = 0
+  }
+
+  async function readPage(
+    jobId: string,
+    feed: Feed,
+    after: LogPosition,
+    attempt: number | null,
+  ): Promise<FeedPiece[]> {
+    const key = `${positionText(after)} ${String(attempt)}`
+    const known = feed.pages.get(key)
+    if (known) return known
+    const page = read(jobId, after, attempt).then((chunks) => chunks.map(toPiece))
+    feed.pages.set(key, page)
+    const [oldest] = feed.pages.keys()
+    if (feed.pages.size > pagesAtHand && oldest !== undefined) feed.pages.delete(oldest)
+    // A log only grows: what was read once holds, but for an end.
+    const forget = (): boolean => feed.pages.delete(key)
+    page.then((pieces) => pieces.length > 0 || forget(), forget)
+    return page
   }
 
   const toPiece = (chunk: LogChunk): FeedPiece => ({
@@ -152,6 +196,7 @@ export function makeLogFeeds(
           const heard = next(feed, at)
           if (heard !== 'unknown' && heard.length > 0) {
             for (const piece of heard) {
+              await turn()
               if (isOver()) return
               if (isWanted(piece)) yield piece
               reach(piece.end)
@@ -159,13 +204,14 @@ export function makeLogFeeds(
             continue
           }
           if (heard === 'unknown' || hasEnded) {
-            const chunks = await readLogs(deps, jobId, at, attempt)
-            for (const chunk of chunks) {
+            const pieces = await readPage(jobId, feed, at, attempt)
+            for (const piece of pieces) {
+              await turn()
               if (isOver()) return
-              yield toPiece(chunk)
-              reach(endOf(chunk))
+              yield piece
+              reach(piece.end)
             }
-            if (chunks.length > 0) continue
+            if (pieces.length > 0) continue
             if (hasEnded) return
           }
           if (feed.version === version && !(await woken(feed, gone))) yield null
@@ -188,20 +234,53 @@ function next(feed: Feed, at: LogPosition): FeedPiece[] | 'unknown' {
   return i < 0 ? 'unknown' : feed.pieces.slice(i)
 }
 
-function forgetPieces(feed: Feed): void {
-  feed.pieces = []
-  feed.bytes = 0
-}
-
 function wake(feed: Feed): void {
   feed.version++
   const waiters = [...feed.waiters]
   feed.waiters.clear()
-  const wakeSome = (): void => {
-    for (const waiter of waiters.splice(0, wakeAtOnce)) waiter()
-    if (waiters.length > 0) setImmediate(wakeSome)
+  for (const waiter of waiters) waiter()
+}
+
+/** Lets `most` pass in a turn of the event loop; the others have the next ones, in order. */
+function makeTurns(most: number): () => Promise<void> | undefined {
+  let passed = 0
+  const waiting: (() => void)[] = []
+
+  function nextTurn(): void {
+    const due = waiting.splice(0, most)
+    passed = due.length
+    for (const pass of due) pass()
+    if (passed > 0) setImmediate(nextTurn)
   }
-  wakeSome()
+
+  return () => {
+    if (passed === 0) setImmediate(nextTurn)
+    if (passed < most) {
+      passed++
+      return undefined
+    }
+    return new Promise((resolve) => waiting.push(resolve))
+  }
+}
+
+/** Does so many at once; the others wait. */
+function atOnce<Args extends unknown[], Result>(
+  most: number,
+  act: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  let acting = 0
+  const waiting: (() => void)[] = []
+  return async (...args) => {
+    if (acting < most) acting++
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await act(...args)
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else acting--
+    }
+  }
 }
 
 /** False after 15 s without a word. */

@@ -82,12 +82,13 @@ const longestPatienceMs = 15_000
 export function makeApiClient(url: string, token?: TokenSource): ApiClient {
   async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
     const { isRepeatable = method === 'GET' } = options
-    let { response, bearer } = await requestAs(method, path, options)
+    const first = await requestAs(method, path, options)
+    let { response } = first
     const patienceMs = Number(response.headers.get('Retry-After') ?? 1) * 1000
     if (isRepeatable && patienceStatuses.has(response.status) && patienceMs <= longestPatienceMs) {
       await response.body?.cancel()
       await sleep(patienceMs)
-      response = await request(method, path, bearer, options)
+      response = await request(method, path, first.bearer, options)
     }
     return readAnswer<T>(response)
   }

@@ -41,6 +41,12 @@ export interface LogLine {
   text: string
 }
 
+export interface LogEvent {
+  attempt: number
+  firstSeq: number
+  lines: Pick<LogLine, 'at' | 'stream' | 'text'>[]
+}
+
 export interface TierView {
   tier: string
   size: { cpu: number; memoryMb: number; gpu: number }

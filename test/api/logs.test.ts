@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import pg from 'pg'
-import type { LogLineView } from '../../api/contract/job-shapes.ts'
+import type { LogEventView, LogLineView } from '../../api/contract/job-shapes.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { rescueLogs } from '../../queue/use-cases/rescue-logs.ts'
 import { finishJob } from '../../queue/use-cases/finish-job.ts'
@@ -70,8 +70,8 @@ async function follow(
       const events = (text + value).split('\n\n')
       text = events.pop() ?? ''
       for (const event of events) {
-        const [, data] = /^event: line\ndata: (.*)$/m.exec(event) ?? []
-        if (data !== undefined) lines.push(JSON.parse(data) as LogLineView)
+        const [, data] = /^event: lines\ndata: (.*)$/m.exec(event) ?? []
+        if (data !== undefined) lines.push(...linesOf(JSON.parse(data) as LogEventView))
         hasEnded ||= event.startsWith('event: end')
       }
     }
@@ -84,6 +84,14 @@ async function follow(
     close: () => giveUp.abort(),
   }
 }
+
+const linesOf = ({ attempt, firstSeq, lines }: LogEventView): LogLineView[] =>
+  lines.map((line, i) => ({
+    ...line,
+    attempt,
+    seq: firstSeq + i,
+    id: `${String(attempt)}-${String(firstSeq + i)}`,
+  }))
 
 test('a log is read in pages while its job runs and after; filters and tail choose', async () => {
   const gateway = await openTestGateway()

@@ -7,7 +7,7 @@ import type { GatewayDeps } from '../../api/http/gateway-deps.ts'
 import type { Route } from '../../api/http/route.ts'
 import { allRoutes } from '../../api/http/routes.ts'
 import { makeLogFeeds } from '../../api/logs/log-feeds.ts'
-import { toEventStream } from '../../api/logs/log-lines.ts'
+import { toEvent } from '../../api/logs/log-lines.ts'
 import { readConfig } from '../../core/config.ts'
 import type { Role, User } from '../../queue/domain/user.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
@@ -57,7 +57,7 @@ export async function openTestGateway(
     queue: deps,
     auth: makeAuth({ config, queue: deps, ...(options.nowMs && { nowMs: options.nowMs }) }),
     watch,
-    logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEventStream }),
+    logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEvent }),
     fleet: makeFleetView(deps),
     config,
     pingPostgres: () =>

@@ -34,7 +34,7 @@ export const listLogsRoute = (deps: GatewayDeps) =>
     tag: 'Jobs',
     summary: "Read a job's log",
     description:
-      'Its lines, oldest first, attempt by attempt. With `Accept: text/event-stream` live until the job ends, which the event `end` tells; a stream that broke goes on after `Last-Event-ID`.',
+      'Its lines, oldest first, attempt by attempt. With `Accept: text/event-stream` live until the job ends: events `lines` with some consecutive lines each, {attempt, firstSeq, lines: [{at, stream, text}]}, and at last `end`; a stream that broke goes on after `Last-Event-ID`.',
     headers: { 'Last-Event-ID': 'For streams: the id of the last line that was seen.' },
     params: idParam,
     query,

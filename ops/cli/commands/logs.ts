@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { LogLine } from '../api-views.ts'
+import type { LogEvent, LogLine } from '../api-views.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { coloured } from '../text.ts'
@@ -61,8 +61,8 @@ async function follow(
       for await (const event of api.events(path, { query, ...(lastId !== undefined && { lastId }) })) {
         tries = 0
         if (event.name === 'end') return
-        if (event.name !== 'line') continue
-        show(JSON.parse(event.data) as LogLine)
+        if (event.name !== 'lines') continue
+        linesOf(JSON.parse(event.data) as LogEvent).forEach(show)
         lastId = event.id
       }
     } catch (error) {
@@ -72,6 +72,14 @@ async function follow(
   }
   throw new CliError('The gateway ends the stream again and again before the job has ended.')
 }
+
+const linesOf = ({ attempt, firstSeq, lines }: LogEvent): LogLine[] =>
+  lines.map((line, i) => ({
+    id: `${String(attempt)}-${String(firstSeq + i)}`,
+    ...line,
+    attempt,
+    seq: firstSeq + i,
+  }))
 
 function showLine(cli: Cli, line: LogLine, hasTime: boolean): void {
   if (cli.isJson()) {
