@@ -18,6 +18,7 @@ export const gatewayOptions = [
   'BODY_LIMIT_BYTES',
   'BATCH_LIMIT_BYTES',
   'BATCH_LIMIT_JOBS',
+  'STRICT_TASKS',
   'CLUSTER_SIZE',
   'SHUTDOWN_DELAY_MS',
 ] as const

@@ -5,6 +5,8 @@ import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeCatalogueView } from '../queue/use-cases/catalogue.ts'
+import { makeCheckPayload } from '../queue/use-cases/check-payload.ts'
 import { makeFleetView } from '../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { makeAuth } from './auth/auth.ts'
@@ -21,6 +23,7 @@ const metrics = makeMetrics()
 await migrateWhenUp(config.DATABASE_URL, log)
 const queue = await openQueue(config, { name: 'gateway', log, metrics })
 const watch = makeJobWatch(queue.deps)
+const fleet = makeFleetView(queue.deps)
 let isStopping = false
 
 const server = createServer(
@@ -30,7 +33,9 @@ const server = createServer(
     auth: makeAuth({ config, queue: queue.deps }),
     watch,
     logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEvent }),
-    fleet: makeFleetView(queue.deps),
+    fleet,
+    catalogue: makeCatalogueView(queue.deps, fleet),
+    checkPayload: makeCheckPayload(),
     config,
     pingPostgres: () => queue.pingPostgres(),
     isStopping: () => isStopping,

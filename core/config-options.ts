@@ -149,6 +149,12 @@ export const options = {
     .default(10_000)
     .describe('Most jobs in a batch.')
     .meta({ unit: 'jobs' }),
+  STRICT_TASKS: z
+    .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+    .default(false)
+    .describe(
+      'true refuses jobs of a task that no live node offers, though one has offered it before; else they are accepted with a warning, and wait.',
+    ),
   CLUSTER_SIZE: integer(0)
     .default(0)
     .describe(

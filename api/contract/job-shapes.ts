@@ -64,8 +64,8 @@ const jobFields = {
     .int()
     .min(0, 'must be 0 to 9')
     .max(9, 'must be 0 to 9')
-    .default(5)
-    .describe('9 runs first.'),
+    .optional()
+    .describe('9 runs first; by default what the task has, or 5.'),
   runAt: instant.optional().describe('Not before this time.'),
   delayMs: z
     .number()
@@ -79,19 +79,20 @@ const jobFields = {
     .int()
     .min(1)
     .max(7 * day)
-    .default(3_600_000)
-    .describe('How long an attempt may run, in ms.'),
+    .optional()
+    .describe('How long an attempt may run, in ms; by default what the task has, or an hour.'),
   expiresAt: instant.optional().describe('If it has not started by then, it expires.'),
   retry: z
     .strictObject({
-      maxAttempts: z.number().int().min(1).max(100).default(3),
-      backoffMs: z.number().int().min(0).max(maxBackoffMs).default(1000),
+      maxAttempts: z.number().int().min(1).max(100).optional().describe('3 by default.'),
+      backoffMs: z.number().int().min(0).max(maxBackoffMs).optional().describe('1000 by default.'),
       strategy: z
         .enum(['fixed', 'exponential'])
-        .default('exponential')
-        .describe('exponential has full jitter and a ceiling of 10 minutes.'),
+        .optional()
+        .describe('exponential, the default, has full jitter and a ceiling of 10 minutes.'),
     })
-    .default({ maxAttempts: 3, backoffMs: 1000, strategy: 'exponential' }),
+    .optional()
+    .describe('What is not given is as the task has it by default.'),
   labels: labels.default({}),
 }
 

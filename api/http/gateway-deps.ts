@@ -1,3 +1,5 @@
+import type { Catalogue } from '../../queue/use-cases/catalogue.ts'
+import type { CheckPayload } from '../../queue/use-cases/check-payload.ts'
 import type { Fleet } from '../../queue/use-cases/fleet.ts'
 import type { JobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
@@ -13,6 +15,9 @@ export interface GatewayDeps {
   logFeeds: LogFeeds
   /** The live nodes, at most a second old. */
   fleet: () => Promise<Fleet>
+  /** What there is to run, as old as the fleet. */
+  catalogue: () => Promise<Catalogue>
+  checkPayload: CheckPayload
   config: GatewayConfig
   pingPostgres: () => Promise<boolean>
   /** True from SIGTERM on. */

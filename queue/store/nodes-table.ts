@@ -1,5 +1,6 @@
 import type { Node, NodeRegistration, NodeState, TaskOffer } from '../domain/node.ts'
 import type { Postgres } from './postgres.ts'
+import { rememberTasks } from './tasks-table.ts'
 
 interface NodeRow {
   id: string
@@ -62,6 +63,7 @@ export function openNodesTable(postgres: Postgres) {
             leaseMs,
           ],
         )
+        if (rows.length === 1) await rememberTasks(query, node.tasks)
         return rows.length === 1
       })
     },

@@ -3,10 +3,34 @@ import { builtinTasks, type TaskDefinition } from '../domain/builtin-tasks.ts'
 import { QueueError } from '../domain/errors.ts'
 import type { TaskOffer } from '../domain/node.ts'
 import type { Fleet } from './fleet.ts'
+import type { QueueDeps } from './queue-deps.ts'
+
+/** What there is to run: what live nodes offer, and what any node has offered before. */
+export interface Catalogue {
+  fleet: Fleet
+  remembered: readonly TaskOffer[]
+}
 
 export interface CatalogueTask extends TaskOffer {
   /** Live nodes that offer it, by tier. */
   nodes: Record<string, number>
+}
+
+/** Answers with the catalogue, its memory read again with each new sight of the fleet. */
+export function makeCatalogueView(
+  deps: Pick<QueueDeps, 'tasks'>,
+  fleetView: () => Promise<Fleet>,
+): () => Promise<Catalogue> {
+  let latest: { fleet: Fleet; catalogue: Promise<Catalogue> } | undefined
+  return async () => {
+    const fleet = await fleetView()
+    if (latest?.fleet !== fleet) {
+      const catalogue = deps.tasks.list().then((remembered) => ({ fleet, remembered }))
+      latest = { fleet, catalogue }
+      catalogue.catch(() => (latest = undefined)) // a failure is not remembered
+    }
+    return latest.catalogue
+  }
 }
 
 /** How a definition is published: its shapes as JSON Schema. */
@@ -22,24 +46,32 @@ export function toOffer(task: TaskDefinition): TaskOffer {
   }
 }
 
-/** Every task that is built in or that a live node offers, by name. */
-export function listTasks(fleet: Fleet): CatalogueTask[] {
+const builtinOffers = builtinTasks.map((task) => toOffer(task))
+
+/** Every task that is built in, that a live node offers, or that one has offered before, by name; as the newest node tells it. */
+export function listTasks({ fleet, remembered }: Catalogue): CatalogueTask[] {
   const tasks = new Map<string, CatalogueTask>(
-    builtinTasks.map((task) => [task.name, { ...toOffer(task), nodes: {} }]),
+    [...remembered, ...builtinOffers].map((offer) => [offer.name, { ...offer, nodes: {} }]),
   )
   for (const node of fleet.nodes) {
     for (const offer of node.tasks) {
-      const task = tasks.get(offer.name) ?? { ...offer, nodes: {} }
-      for (const tier of node.tiers) task.nodes[tier] = (task.nodes[tier] ?? 0) + 1
-      tasks.set(offer.name, task)
+      const nodes = tasks.get(offer.name)?.nodes ?? {}
+      for (const tier of node.tiers) nodes[tier] = (nodes[tier] ?? 0) + 1
+      tasks.set(offer.name, { ...offer, nodes })
     }
   }
   return [...tasks.values()].sort((a, b) => a.name.localeCompare(b.name))
 }
 
+/** What live nodes offer under a name, the newest node's last; else what was offered before; empty for a name that nobody knows. */
+export function offersOf({ fleet, remembered }: Catalogue, name: string): TaskOffer[] {
+  const live = fleet.nodes.flatMap((node) => node.tasks.filter((task) => task.name === name))
+  return live.length > 0 ? live : remembered.filter((task) => task.name === name)
+}
+
 /** @throws TASK_NOT_FOUND */
-export function findTask(fleet: Fleet, name: string): CatalogueTask {
-  const task = listTasks(fleet).find((candidate) => candidate.name === name)
+export function findTask(catalogue: Catalogue, name: string): CatalogueTask {
+  const task = listTasks(catalogue).find((candidate) => candidate.name === name)
   if (!task) throw new QueueError('TASK_NOT_FOUND', `There is no task ${name}; GET /v1/tasks lists them.`)
   return task
 }

@@ -10,6 +10,8 @@ import { makeLogFeeds } from '../../api/logs/log-feeds.ts'
 import { toEvent } from '../../api/logs/log-lines.ts'
 import { readConfig } from '../../core/config.ts'
 import type { Role, User } from '../../queue/domain/user.ts'
+import { makeCatalogueView } from '../../queue/use-cases/catalogue.ts'
+import { makeCheckPayload } from '../../queue/use-cases/check-payload.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
@@ -52,13 +54,16 @@ export async function openTestGateway(
   const { deps, databaseUrl, redisUrl } = await openTestQueue({}, options)
   const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
   const watch = makeJobWatch(deps)
+  const fleet = makeFleetView(deps)
   let isStopping = false
   const gateway: GatewayDeps = {
     queue: deps,
     auth: makeAuth({ config, queue: deps, ...(options.nowMs && { nowMs: options.nowMs }) }),
     watch,
     logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEvent }),
-    fleet: makeFleetView(deps),
+    fleet,
+    catalogue: makeCatalogueView(deps, fleet),
+    checkPayload: makeCheckPayload(),
     config,
     pingPostgres: () =>
       deps.users.isEmpty().then(

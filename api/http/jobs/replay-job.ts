@@ -8,6 +8,7 @@ import type { GatewayDeps } from '../gateway-deps.ts'
 import { takeJobs } from '../rate-limit.ts'
 import { actorOf, route } from '../route.ts'
 import { readIdempotency } from './idempotency.ts'
+import { checkOptions } from './to-spec.ts'
 import { answerSubmitted, readWait, submissionHeaders } from './submit-job.ts'
 
 export const replayJobRoute = (deps: GatewayDeps) =>
@@ -38,13 +39,13 @@ export const replayJobRoute = (deps: GatewayDeps) =>
         `POST /v1/jobs/${id}/replay`,
         call.json,
       )
-      const fleet = await deps.fleet()
+      const catalogue = await deps.catalogue()
       let warnings: string[] = []
       const submitted = await replayJob(deps.queue, actor, id, {
         payload: call.body.payload as Json | undefined,
         idempotency,
         check: (job) => {
-          warnings = checkTask(fleet, job)
+          warnings = checkTask(catalogue, job, checkOptions(deps))
           takeJobs(deps, actor, 1)
         },
       })

@@ -1,6 +1,8 @@
 import { QueueError } from '../../../queue/domain/errors.ts'
 import type { JobSpec, Json } from '../../../queue/domain/job.ts'
+import type { RetryPolicy } from '../../../queue/domain/retry-policy.ts'
 import { routeToTier } from '../../../queue/domain/tiers.ts'
+import { offersOf } from '../../../queue/use-cases/catalogue.ts'
 import { checkTask } from '../../../queue/use-cases/check-task.ts'
 import { fieldsNotYet, type JobSubmission } from '../../contract/job-shapes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -18,6 +20,19 @@ export function refuseFieldsNotYet(json: unknown): void {
   }
 }
 
+/** What holds where neither the submission nor its task says anything. */
+const usual = {
+  priority: 5,
+  timeoutMs: 3_600_000,
+  retry: { maxAttempts: 3, backoffMs: 1000, strategy: 'exponential' },
+} as const
+
+/** How a gateway checks submissions. */
+export const checkOptions = (deps: GatewayDeps) => ({
+  checkPayload: deps.checkPayload,
+  isStrict: deps.config.STRICT_TASKS,
+})
+
 /**
  * Finds the tier of a checked submission and holds its task and payload against the catalogue. The warnings say what keeps it from running now.
  * @throws NO_TIER_FITS, TASK_UNKNOWN, PAYLOAD_MISFIT
@@ -26,17 +41,21 @@ export async function toSpec(
   deps: GatewayDeps,
   body: JobSubmission,
 ): Promise<{ spec: JobSpec; warnings: string[] }> {
-  const { cpu, memoryMb, gpu } = body.resources ?? {}
+  const catalogue = await deps.catalogue()
+  const defaults = offersOf(catalogue, body.task).at(-1)?.defaults ?? {}
+  // Who says anything about where a job runs says all of it.
+  const resources = body.resources ?? (body.requirement ? undefined : defaults.resources)
+  const { cpu, memoryMb, gpu } = resources ?? {}
   const tier = routeToTier(deps.queue.tiers, {
     requirement: body.requirement,
-    resources: body.resources && {
+    resources: resources && {
       ...(cpu !== undefined && { cpu }),
       ...(memoryMb !== undefined && { memoryMb }),
       ...(gpu !== undefined && { gpu }),
     },
   })
   const payload = (body.payload ?? null) as Json
-  const warnings = checkTask(await deps.fleet(), { task: body.task, payload, tier: tier.name })
+  const warnings = checkTask(catalogue, { task: body.task, payload, tier: tier.name }, checkOptions(deps))
   return {
     spec: {
       task: body.task,
@@ -44,15 +63,20 @@ export async function toSpec(
       tier: tier.name,
       // 0: a slot's share of its node. By its requirement alone it asks for the GPUs of a node of the tier; by resources for what they name.
       resources: { cpu: cpu ?? 0, memoryMb: memoryMb ?? 0, gpu: gpu ?? (body.requirement ? tier.gpu : 0) },
-      priority: body.priority,
+      priority: body.priority ?? defaults.priority ?? usual.priority,
       runAt: body.runAt ?? null,
       delayMs: body.delayMs ?? 0,
-      timeoutMs: body.timeoutMs,
+      timeoutMs: body.timeoutMs ?? defaults.timeoutMs ?? usual.timeoutMs,
       expiresAt: body.expiresAt ?? null,
-      retry: body.retry,
+      retry: { ...usual.retry, ...defaults.retry, ...present(body.retry) },
       labels: body.labels,
       replayOf: null,
     },
     warnings,
   }
+}
+
+/** Without the fields that are undefined: they would hide those of a task. */
+function present(retry: JobSubmission['retry']): Partial<RetryPolicy> {
+  return Object.fromEntries(Object.entries(retry ?? {}).filter(([, value]) => value !== undefined))
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { taskKinds } from '../../../queue/domain/node.ts'
 import { findTask, listTasks } from '../../../queue/use-cases/catalogue.ts'
 import { pageOf } from '../../contract/page-shapes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -12,6 +13,8 @@ const taskView = z
     description: z.string(),
     payloadSchema: schemaView.describe('JSON Schema of the payload.'),
     resultSchema: schemaView.describe('JSON Schema of the result.'),
+    kind: z.enum(taskKinds).describe('How its nodes run it.'),
+    defaults: schemaView.optional().describe('What holds for its jobs where a submission is silent.'),
     nodes: z.record(z.string(), z.number()).describe('Live nodes that offer it, by tier.'),
   })
   .meta({ id: 'Task' })
@@ -22,10 +25,10 @@ export const taskRoutes = (deps: GatewayDeps) => [
     path: '/v1/tasks',
     access: 'read',
     tag: 'Tasks',
-    summary: 'List the tasks: what is built in, and what nodes offer',
+    summary: 'List the tasks: what is built in, and what nodes offer or have offered',
     responses: { 200: { description: 'All tasks, by name', schema: pageOf(taskView) } },
     async handle() {
-      return { status: 200, body: { items: listTasks(await deps.fleet()), nextCursor: null } }
+      return { status: 200, body: { items: listTasks(await deps.catalogue()), nextCursor: null } }
     },
   }),
   route({
@@ -37,7 +40,7 @@ export const taskRoutes = (deps: GatewayDeps) => [
     params: z.object({ name: z.string() }),
     responses: { 200: { description: 'The task', schema: taskView }, 404: { description: 'No such task' } },
     async handle(call) {
-      return { status: 200, body: findTask(await deps.fleet(), call.params.name) }
+      return { status: 200, body: findTask(await deps.catalogue(), call.params.name) }
     },
   }),
 ]

@@ -1,0 +1,135 @@
+import { expect, test } from '@jest/globals'
+import type { TaskOffer } from '../../queue/domain/node.ts'
+import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { openTestGateway } from '../support/gateway.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const resize: TaskOffer = {
+  name: 'resize',
+  version: '2',
+  description: 'Makes pictures smaller.',
+  kind: 'module',
+  payloadSchema: {
+    type: 'object',
+    properties: { width: { type: 'integer' } },
+    required: ['width'],
+    additionalProperties: false,
+  },
+  resultSchema: {},
+  defaults: { timeoutMs: 5000, retry: { maxAttempts: 7 }, priority: 8, resources: { gpu: 1 } },
+}
+
+async function aNodeWith(deps: QueueDeps, tasks: TaskOffer[], tiers = ['small', 'medium']): Promise<string> {
+  const bootId = deps.newId()
+  const node = {
+    id: `node-${bootId}`,
+    bootId,
+    tiers,
+    cpus: 2,
+    memoryMb: 4096,
+    gpus: 1,
+    concurrency: 2,
+    version: '0',
+  }
+  await deps.nodes.register({ ...node, tasks }, 60_000)
+  return bootId
+}
+
+test('a payload that does not fit the schema that a node has published is refused, naming each field', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  await aNodeWith(deps, [resize])
+  const token = await tokenOf('user')
+  const wrong = { task: 'resize', payload: { width: 'wide', height: 1 } }
+  const { status, body } = await call('POST', '/v1/jobs', { token, body: wrong })
+  expect(status).toBe(422)
+  expect(body.errors).toEqual(
+    expect.arrayContaining([
+      { path: 'payload.height', message: 'is not a field of the task' },
+      { path: 'payload.width', message: 'must be integer' },
+    ]),
+  )
+  const batch = await call('POST', '/v1/jobs/batch', {
+    token,
+    body: { jobs: [wrong, { task: 'resize', payload: { width: 1 } }] },
+  })
+  expect(batch.body).toMatchObject({ accepted: 1, rejected: 1, results: [{ code: 'PAYLOAD_MISFIT' }, {}] })
+})
+
+test('while two versions are offered, a payload that fits either is taken', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  await aNodeWith(deps, [resize])
+  await aNodeWith(deps, [{ ...resize, payloadSchema: { type: 'object', required: ['height'] } }])
+  const token = await tokenOf('user')
+  const submit = async (payload: unknown) =>
+    (await call('POST', '/v1/jobs', { token, body: { task: 'resize', payload } })).status
+  expect([await submit({ width: 1 }), await submit({ height: 1 }), await submit({ depth: 1 })]).toEqual([
+    202, 202, 422,
+  ])
+})
+
+test("a task's defaults hold where the submission is silent", async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  await aNodeWith(deps, [resize])
+  const token = await tokenOf('user')
+  const submit = async (more: Record<string, unknown>) =>
+    (await call('POST', '/v1/jobs', { token, body: { task: 'resize', payload: { width: 1 }, ...more } })).body
+  expect(await submit({})).toMatchObject({
+    tier: 'medium',
+    priority: 8,
+    timeoutMs: 5000,
+    retry: { maxAttempts: 7, backoffMs: 1000, strategy: 'exponential' },
+    resources: { gpu: 1 },
+  })
+  expect(
+    await submit({ requirement: 'light', priority: 0, timeoutMs: 9, retry: { backoffMs: 1 } }),
+  ).toMatchObject({
+    tier: 'small',
+    priority: 0,
+    timeoutMs: 9,
+    retry: { maxAttempts: 7, backoffMs: 1, strategy: 'exponential' },
+    resources: { gpu: 0 },
+  })
+})
+
+test('a task that no live node offers any more is accepted with a warning, and checked; STRICT_TASKS refuses it', async () => {
+  const { call, deps, gateway, tokenOf } = await openTestGateway()
+  const bootId = await aNodeWith(deps, [resize])
+  await deps.nodes.sayGoodbye(bootId)
+  await waitFor(async () => (await gateway.fleet()).nodes.length === 0)
+  const token = await tokenOf('user')
+  const submit = (payload: unknown) => call('POST', '/v1/jobs', { token, body: { task: 'resize', payload } })
+  expect(await submit({ width: 1 })).toMatchObject({
+    status: 202,
+    body: { warnings: [expect.stringContaining('waits')] },
+  })
+  expect(await submit({})).toMatchObject({ status: 422 })
+  expect((await call('GET', '/v1/tasks/resize', { token })).body).toMatchObject({
+    version: '2',
+    kind: 'module',
+    nodes: {},
+  })
+
+  gateway.config.STRICT_TASKS = true
+  expect(await submit({ width: 1 })).toMatchObject({
+    status: 422,
+    body: { detail: expect.stringContaining('resize') },
+  })
+})
+
+test('a task that was never offered is refused with the name that is near', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  await aNodeWith(deps, [resize])
+  const token = await tokenOf('user')
+  const { status, body } = await call('POST', '/v1/jobs', { token, body: { task: 'resise' } })
+  expect([status, body.detail]).toEqual([422, 'No node offers a task resise; did you mean resize?.'])
+})
+
+test('the catalogue shows kind, schemas, defaults and where a task runs', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  await aNodeWith(deps, [resize])
+  const { body } = await call('GET', '/v1/tasks', { token: await tokenOf('user') })
+  expect(body.items.find(({ name }: TaskOffer) => name === 'resize')).toEqual({
+    ...resize,
+    nodes: { small: 1, medium: 1 },
+  })
+})
