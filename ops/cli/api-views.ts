@@ -1,6 +1,6 @@
 import type { JobState } from '../../queue/domain/job-state.ts'
 import type { JobError, Json, Usage } from '../../queue/domain/job.ts'
-import type { NodeState } from '../../queue/domain/node.ts'
+import type { NodeState, TaskKind } from '../../queue/domain/node.ts'
 import type { Role } from '../../queue/domain/user.ts'
 
 /*
@@ -71,6 +71,14 @@ export interface NodeView {
   version: string
   startedAt: string
   lastSeenAt: string
+}
+
+export interface TaskView {
+  name: string
+  version: string
+  description: string
+  kind: TaskKind
+  nodes: Record<string, number>
 }
 
 export interface UserView {

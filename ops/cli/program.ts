@@ -13,6 +13,7 @@ import { addNodes } from './commands/nodes.ts'
 import { addNotYet } from './commands/not-yet.ts'
 import { addReplay } from './commands/replay.ts'
 import { addSubmit } from './commands/submit.ts'
+import { addTasks } from './commands/tasks.ts'
 import { addTiers } from './commands/tiers.ts'
 import { addToken } from './commands/token.ts'
 import { addUp } from './commands/up.ts'
@@ -37,6 +38,7 @@ export function makeProgram(): Command {
   addLogs(program, cli)
   addCancel(program, cli)
   addReplay(program, cli)
+  addTasks(program, cli)
   addTiers(program, cli)
   addNodes(program, cli)
   addDrain(program, cli)

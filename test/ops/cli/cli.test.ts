@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
 import { aFolder, type CliAnswer, runCli } from '../../support/cli.ts'
@@ -250,4 +250,22 @@ test('logs shows what a job printed, from the tail, or live until it has ended',
     'out 3',
   ])
   expect(await cli('logs', '01900000-0000-7000-8000-000000000000')).toMatchObject({ code: 1 })
+})
+
+test('tasks lists what there is, and tasks new writes a file once', async () => {
+  const { items } = await json('tasks')
+  expect(items).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ name: 'command', kind: 'command', nodes: { small: 1 } }),
+    ]),
+  )
+  expect(await cli('tasks')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/echo +builtin +1 +small 1/),
+  })
+  const dir = join(aFolder(), 'mine')
+  expect(await json('tasks', 'new', 'greet', '--dir', dir)).toEqual({ file: join(dir, 'greet.task.ts') })
+  expect(readFileSync(join(dir, 'greet.task.ts'), 'utf8')).toContain("name: 'greet'")
+  expect(await cli('tasks', 'new', 'greet', '--dir', dir)).toMatchObject({ code: 1 })
+  expect(await cli('tasks', 'new', 'two words', '--dir', dir)).toMatchObject({ code: 2 })
 })

@@ -1,31 +1,73 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { starterTask } from '../../../ops/cli/starter-task.ts'
+import { toTaskOffer } from '../../../workers/executors/task-definition.ts'
 import { openTasks } from './a-tasks-folder.ts'
 
-/** The code of a page, in the order in which it stands there, with its language. */
-function examplesOf(page: string): { language: string; code: string }[] {
+/** The first code of a language on a page. */
+function exampleOf(page: string, language: string): string {
   const text = readFileSync(join(import.meta.dirname, '../../../docs', page), 'utf8')
-  return [...text.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language = '', code = '']) => ({
-    language,
-    code,
-  }))
+  const [, code] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'm').exec(text) ?? []
+  if (code === undefined) throw new Error(`${page} has no ${language}.`)
+  return code
+}
+
+const counting = {
+  progress: [
+    [75, 'at 3'],
+    [100, 'at 4'],
+  ],
 }
 
 test('the example of the protocol runs as it stands in docs/worker-protocol.md', async () => {
-  const [manifest, program] = examplesOf('worker-protocol.md')
   const { begin } = await openTasks({
-    'count.task.json': manifest?.code ?? '',
-    'count.sh': program?.code ?? '',
+    'count.task.json': exampleOf('worker-protocol.md', 'json'),
+    'count.sh': exampleOf('worker-protocol.md', 'sh'),
   })
   const { ended, seen } = begin('count', { to: 4 }, { attempt: 2, lastCheckpoint: { reached: 2 } })
   expect(await ended).toEqual({ counted: 4 })
   expect(seen).toMatchObject({
+    ...counting,
     stdout: 'at 3\nat 4\n',
-    progress: [
-      [75, 'at 3'],
-      [100, 'at 4'],
-    ],
     checkpoints: [{ reached: 3 }, { reached: 4 }],
   })
 })
+
+test('the module of docs/tasks.md runs as it stands there', async () => {
+  const { begin } = await openTasks({ 'greet.task.ts': exampleOf('tasks.md', 'ts') })
+  expect(await begin('greet', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
+})
+
+const testPython = hasPython() ? test : test.skip
+
+testPython('the Python task of docs/tasks.md runs as it stands there (skipped without python3)', async () => {
+  const { begin } = await openTasks({ 'count.task.py': exampleOf('tasks.md', 'python') })
+  const { ended, seen } = begin('count', { to: 4 }, { attempt: 2, lastCheckpoint: 2 })
+  expect(await ended).toEqual({ counted: 4 })
+  expect(seen).toMatchObject({ ...counting, checkpoints: [3, 4] })
+})
+
+test('the files that noodle tasks new writes run as they are', async () => {
+  const { begin } = await openTasks({
+    'hello.task.ts': starterTask('hello', 'ts'),
+    ...(hasPython() && { 'bonjour.task.py': starterTask('bonjour', 'py') }),
+  })
+  expect(await begin('hello', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
+  if (hasPython()) expect(await begin('bonjour', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
+})
+
+test('the defaults of docs/tasks.md are such as a task may have', () => {
+  const defaults: unknown = JSON.parse(exampleOf('tasks.md', 'json'))
+  expect(toTaskOffer({ name: 'any', defaults }, 'module').defaults).toEqual(defaults)
+})
+
+function hasPython(): boolean {
+  try {
+    execFileSync('python3', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
