@@ -145,6 +145,7 @@ export async function openQueue(
             bootId,
             own.map(({ note }) => note),
           )
+          signals.tellChanged(own.map(({ note }) => note.id))
           return own.map(() => undefined)
         }),
       isItemFault: isRowFault,

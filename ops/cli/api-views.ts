@@ -19,6 +19,7 @@ export interface JobView {
   retry: { maxAttempts: number }
   attempt: number
   progress: number | null
+  progressNote: string | null
   result: Json
   error: JobError | null
   usage: Usage | null

@@ -198,7 +198,7 @@ test('a followed timeline tells progress', async () => {
   for (const progress of [40, 90]) {
     await client.query('UPDATE jobs SET progress = $2 WHERE id = $1', [id, progress])
     expect(await readUntil('progress')).toContain(
-      `event: progress\ndata: {"attempt":1,"progress":${String(progress)}}\n\n`,
+      `event: progress\ndata: {"attempt":1,"progress":${String(progress)},"note":null}\n\n`,
     )
   }
   giveUp.abort()

@@ -18,7 +18,7 @@ export const listEventsRoute = (deps: GatewayDeps) =>
     tag: 'Jobs',
     summary: "Read a job's timeline",
     description:
-      'Oldest first. With `Accept: text/event-stream` live until the job ends, with events `state`, and `progress` {attempt, progress} where the task tells; a stream that broke goes on after `Last-Event-ID`.',
+      'Oldest first. With `Accept: text/event-stream` live until the job ends, with events `state`, and `progress` {attempt, progress, note} where the task tells; a stream that broke goes on after `Last-Event-ID`.',
     headers: { 'Last-Event-ID': 'For streams: the last seq that was seen.' },
     params: idParam,
     responses: {

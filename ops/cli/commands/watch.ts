@@ -33,7 +33,8 @@ function describeOne(job: JobView): string {
   const share = job.state === 'succeeded' ? 1 : (job.progress ?? 0) / 100
   const node = job.state === 'running' && job.nodeId !== null ? ` on ${job.nodeId}` : ''
   const attempt = job.attempt > 1 ? `, attempt ${String(job.attempt)}` : ''
-  return oneLine(`${progressBar(share)} ${job.state}${node}${attempt}`)
+  const note = job.state === 'running' && job.progressNote !== null ? `: ${job.progressNote}` : ''
+  return oneLine(`${progressBar(share)} ${job.state}${node}${attempt}${note}`)
 }
 
 function describeMany(jobs: readonly JobView[], total: number): string {

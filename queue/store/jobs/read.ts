@@ -99,13 +99,13 @@ export async function listEvents(postgres: Postgres, jobId: string, afterSeq = 0
   }))
 }
 
-/** How far a job is, 0 to 100; null when its task does not tell. */
+/** How far a job is, 0 to 100, with its task's word about it; null when its task does not tell. */
 export async function findProgress(
   postgres: Postgres,
   id: string,
-): Promise<{ attempt: number; progress: number } | null> {
-  const rows = await postgres.query<{ attempt: number; progress: number }>(
-    'SELECT attempt, progress FROM jobs WHERE id = $1 AND progress IS NOT NULL',
+): Promise<{ attempt: number; progress: number; note: string | null } | null> {
+  const rows = await postgres.query<{ attempt: number; progress: number; note: string | null }>(
+    'SELECT attempt, progress, progress_note AS note FROM jobs WHERE id = $1 AND progress IS NOT NULL',
     [id],
   )
   return rows[0] ?? null
