@@ -280,6 +280,14 @@ export const options = {
     .default(1_048_576)
     .describe('Largest checkpoint of a job, as JSON; a larger one is not kept.')
     .meta({ unit: 'bytes' }),
+  PROCESS_LIMIT: integer(1)
+    .default(512)
+    .describe('Processes and threads that a job may have at once, where control groups can be written.')
+    .meta({ unit: 'processes' }),
+  OPEN_FILE_LIMIT: integer(16)
+    .default(4096)
+    .describe('Files that each process of a job may have open.')
+    .meta({ unit: 'files' }),
   RESULT_LIMIT_BYTES: integer(1024)
     .default(1_048_576)
     .describe('Largest result of a job, as JSON; a larger one fails the attempt.')

@@ -218,7 +218,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
           lease.lookNow() // an old hint, it asks for something else by now: the renewal hands it back
           return 'refused'
         }
-        return runs.begin(job, boot, grant.gpus)
+        return runs.begin(job, boot, grant)
       } catch (error) {
         if (!isWorthRetrying(error)) throw error
         isAnswerLost = true

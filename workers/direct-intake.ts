@@ -78,7 +78,7 @@ export function makeDirectIntake(
       if (!lease.isLive(boot)) return false
       for (const job of jobs) {
         const grant = held.take(job.resources)
-        if (grant) void carry(runs.begin(job, boot, grant.gpus), grant)
+        if (grant) void carry(runs.begin(job, boot, grant), grant)
         else lease.lookNow() // GPUs that are free in parts only: the renewal hands the row back
       }
       return jobs.length === free.slots

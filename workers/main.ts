@@ -14,6 +14,7 @@ import { makeClaimLoop } from './claim-loop.ts'
 import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
+import { openCgroups } from './executors/cgroups.ts'
 import { makeCommandTask } from './executors/command.ts'
 import { readInheritedEnvironment } from './executors/command-environment.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
@@ -45,6 +46,8 @@ const config = readConfigOrExit([
   'TASK_WARM_PROCESSES',
   'TASK_WARM_SECONDS',
   'CHECKPOINT_LIMIT_BYTES',
+  'PROCESS_LIMIT',
+  'OPEN_FILE_LIMIT',
   'RESULT_LIMIT_BYTES',
   'COMMAND_OUTPUT_BYTES',
   'LOG_LIMIT_BYTES',
@@ -81,10 +84,20 @@ const envelopeBytes = 1024
 const inherited = readInheritedEnvironment()
 const mark = ownMark()
 const keeper = makeKeeper({ mark, log })
+const cgroups = openCgroups(mark)
+if (!cgroups)
+  log.info(
+    'control groups can not be written here: memory of programs is watched, their cores are not limited',
+  )
 const groups = makeProcessGroups({
-  most: config.CONCURRENCY + config.TASK_WARM_PROCESSES + spareGroups,
-  path: inherited.PATH,
-  keeper,
+  ...{
+    most: config.CONCURRENCY + config.TASK_WARM_PROCESSES + spareGroups,
+    path: inherited.PATH,
+    keeper,
+    cgroups,
+  },
+  processes: config.PROCESS_LIMIT,
+  openFiles: config.OPEN_FILE_LIMIT,
 })
 const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
 const scratchFolders = makeScratchFolders(mark)
@@ -99,6 +112,7 @@ const builtin: Task[] = [echo, sleep, ...(programs.names.length > 0 ? [command] 
 // Whatever way the process ends, as long as it can still act.
 process.on('exit', () => {
   groups.killAll()
+  cgroups?.removeAll()
   scratchFolders.removeAll()
 })
 
@@ -174,7 +188,7 @@ await runProcess({
     makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log, isHealthy: () => !isStopping }),
     watchdog,
     keeper,
-    makeOrphanSweeper({ mark, runs, log }),
+    makeOrphanSweeper({ mark, runs, log, cgroups }),
     lease,
     claimLoop,
     consumerWatchdog,

@@ -1,5 +1,6 @@
 import { type Loop, every } from '../core/every.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Cgroups } from './executors/cgroups.ts'
 import { findMarked } from './executors/marked-processes.js'
 import { clearAwayDeadWorkers } from './executors/worker-mark.ts'
 import type { Runs } from './runs.ts'
@@ -15,9 +16,10 @@ export function makeOrphanSweeper(options: {
   mark: string
   runs: Pick<Runs, 'find'>
   log: Logger
+  cgroups?: Pick<Cgroups, 'removeAll'> | null
   everyMs?: number
 }): Loop {
-  const { mark, runs, log, everyMs = sweepEveryMs } = options
+  const { mark, runs, log, cgroups = null, everyMs = sweepEveryMs } = options
 
   function sweep(): Promise<void> {
     const orphans = findMarked().filter(
@@ -34,7 +36,7 @@ export function makeOrphanSweeper(options: {
         // gone meanwhile
       }
     }
-    clearAwayDeadWorkers(log)
+    clearAwayDeadWorkers(log, cgroups)
     return Promise.resolve()
   }
 

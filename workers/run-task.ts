@@ -35,13 +35,15 @@ export async function runTask(
     ...options
   }: RunTaskOptions & { notes: Pick<RunNotes, 'progress' | 'checkpoint' | 'lastCheckpoint'> },
 ): Promise<TaskEnd> {
-  const { job, gpus, stopping } = run
+  const { job, gpus, limits, stopping } = run
   const { signal } = stopping
   const startedMs = performance.now()
   let measured: Omit<Usage, 'wallMs'> = {}
+  let howStopped: string | undefined
   const usage = (): Usage => ({ wallMs: Math.round(performance.now() - startedMs), ...measured })
-  const failed = (code: JobErrorCode, message: string, isFinal: boolean): RunEnd => ({
+  const failed = (code: JobErrorCode, message: string, isFinal: boolean, reason?: string): RunEnd => ({
     kind: 'failed',
+    ...(reason !== undefined && { reason }),
     error: { code, message: storable(message), attempt: job.attempt },
     isFinal,
     usage: usage(),
@@ -60,12 +62,14 @@ export async function runTask(
     const result = await task.run({
       job,
       gpus,
+      limits,
       signal,
       log,
       progress,
       checkpoint,
       lastCheckpoint,
       recordUsage,
+      recordStop: (how) => (howStopped = how),
     })
     if (signal.aborted) return stopped()
     checkResult(job.task, result, options.resultBytes)
@@ -88,9 +92,19 @@ export async function runTask(
     const { reason } = stopOf(signal)
     switch (reason) {
       case 'timeout':
-        return failed('TIMEOUT', `It ran longer than its timeoutMs of ${String(job.timeoutMs)}.`, false)
+        return failed(
+          'TIMEOUT',
+          `It ran longer than its timeoutMs of ${String(job.timeoutMs)}${howStopped ? ` and was ended: ${howStopped}` : ''}.`,
+          false,
+        )
       case 'cancelled':
-        return failed('CANCELLED', 'Cancelled on request.', true) // the row's flag makes it cancelled
+        // The row's flag makes it cancelled.
+        return failed(
+          'CANCELLED',
+          'Cancelled on request.',
+          true,
+          howStopped ? `cancelled: ${howStopped}` : 'cancelled',
+        )
       case 'stopping':
       case 'lease lost':
         return { kind: 'stopped', reason, usage: usage() }

@@ -1,5 +1,6 @@
 import type { ClaimedJob } from '../queue/domain/job.ts'
 import type { Boot } from './boot.ts'
+import type { Grant, RunLimits } from './slots.ts'
 import type { Stop } from './task.ts'
 
 /** A job that this process holds: from the answer to its claim until its end is stored or it is given up. */
@@ -8,6 +9,8 @@ export interface Run {
   boot: Boot
   /** Indices of the GPUs that are its own, or that it has a share of. */
   gpus: readonly number[]
+  /** Null: none. */
+  limits: RunLimits | null
   /** Aborted with a Stop. The first one decides what is reported. */
   stopping: AbortController
 }
@@ -19,7 +22,7 @@ export interface Runs {
   /** The same for a claim that names no job: until it is over, any job may be under way to here. */
   beginTake(): () => void
   isClaiming(jobId: string): boolean
-  begin(job: ClaimedJob, boot: Boot, gpus?: readonly number[]): Run
+  begin(job: ClaimedJob, boot: Boot, grant?: Pick<Grant, 'gpus' | 'limits'>): Run
   end(run: Run): void
   find(jobId: string, fence: number): Run | undefined
   stopAll(stop: Stop): void
@@ -59,8 +62,9 @@ export function makeRuns(): Runs {
       }
     },
     isClaiming: (jobId) => takes > 0 || claims.has(jobId),
-    begin(job, boot, gpus = []) {
-      const run: Run = { job, boot, gpus, stopping: new AbortController() }
+    begin(job, boot, grant) {
+      const { gpus, limits } = grant ?? { gpus: [], limits: null }
+      const run: Run = { job, boot, gpus, limits, stopping: new AbortController() }
       runs.set(keyOf(job.id, job.fence), run)
       return run
     },

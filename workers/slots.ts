@@ -7,10 +7,22 @@ import {
   shareOf,
 } from './node-allocator.ts'
 
+/** What the processes of a run may use together, at most. */
+export interface RunLimits {
+  /** MiB: what the job asked for, else its slot's share of the node, but not less than 512. */
+  memoryMb: number
+  /** Cores that the job asked for; null: what is idle. */
+  cpus: number | null
+}
+
+/** A share may be smaller than what any program needs. */
+const leastMemoryMb = 512
+
 /** What a job may use of this node, from before its claim to its end. */
 export interface Grant {
   /** Indices of the GPUs, from 0. */
   gpus: readonly number[]
+  limits: RunLimits
   /** Gives it back; twice is harmless. */
   release: () => void
 }
@@ -63,8 +75,13 @@ export function makeSlots(capacity: NodeCapacity): Slots {
 
   function tryGrant(need: Resources, isAlone = false): Grant | null {
     const allocation = allocator.take(need, isAlone)
-    return allocation && { gpus: allocation.gpus, release: makeRelease(allocation) }
+    return allocation && { gpus: allocation.gpus, limits: limitsOf(need), release: makeRelease(allocation) }
   }
+
+  const limitsOf = (need: Resources): RunLimits => ({
+    memoryMb: need.memoryMb || Math.min(capacity.memoryMb, Math.max(share.memoryMb, leastMemoryMb)),
+    cpus: need.cpu || null,
+  })
 
   function makeRelease(allocation: Allocation): () => void {
     let isReleased = false

@@ -1,6 +1,7 @@
 import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { ClaimedJob, Json, Usage } from '../queue/domain/job.ts'
 import type { TaskOffer } from '../queue/domain/node.ts'
+import type { RunLimits } from './slots.ts'
 
 /** What a task does on this node. It ends in one of three ways: it returns its result, throws PermanentFailure, or throws anything else (retry while attempts last). */
 export interface Task {
@@ -22,6 +23,8 @@ export interface TaskContext {
   job: ClaimedJob
   /** Indices of the GPUs that are its own, or that it has a share of. */
   gpus: readonly number[]
+  /** For the processes that it starts; null: none. */
+  limits: RunLimits | null
   /** Aborted when the run must end before its time. `reason` is a Stop. */
   signal: AbortSignal
   /** Where the run's lines go. Never waits, never throws. */
@@ -34,6 +37,8 @@ export interface TaskContext {
   lastCheckpoint: () => Promise<Json>
   /** What the run has used besides wall time, as far as the task can measure it. The last call counts. */
   recordUsage: (usage: Omit<Usage, 'wallMs'>) => void
+  /** How its processes ended that were stopped, such as `SIGTERM, exit 143`; for the job's timeline. */
+  recordStop: (how: string) => void
 }
 
 /** Why a run must end before its time, and how long its processes get between SIGTERM and SIGKILL; 0 kills at once. */

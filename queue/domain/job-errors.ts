@@ -6,6 +6,8 @@ export const jobErrorCodes = {
   SIGNAL:
     'The command, or the process of the task, was ended by a signal that Noodle did not send, such as SIGKILL by the kernel when memory is short.',
   SILENT: 'The task told nothing for as long as its `silenceMs` allows.',
+  OUT_OF_MEMORY:
+    'Its processes needed more memory than it may use, and were killed. Ask for more by `resources.memoryMb`.',
   TASK_ERROR: 'The task threw an error; the message is its own.',
   TASK_UNKNOWN: 'The node does not offer the task any more.',
   PAYLOAD_MISFIT: "The payload does not fit the task's schema on the node that ran it. Not tried again.",

@@ -8,8 +8,8 @@ import type { QueueDeps } from './queue-deps.ts'
 /** How a run ended, in the words of who ran it. */
 export type RunEnd =
   | { kind: 'succeeded'; result: Json; usage: Usage }
-  /** `isFinal`: no further attempt would help. */
-  | { kind: 'failed'; error: JobError; isFinal: boolean; usage: Usage }
+  /** `isFinal`: no further attempt would help. `reason`: for the timeline, instead of the error's code. */
+  | { kind: 'failed'; error: JobError; isFinal: boolean; usage: Usage; reason?: string }
 
 type FinishDeps = Pick<QueueDeps, 'finishBatch' | 'signals'>
 
@@ -30,7 +30,7 @@ export async function finishJob(
     { failures: job.failures, maxAttempts: job.retry.maxAttempts },
     { isFinal: end.isFinal, delayMs: retryDelayMs(job.retry, job.failures + 1) },
   )
-  return write(deps, bootId, { ...identity, outcome: 'failed', error: end.error, next })
+  return write(deps, bootId, { ...identity, outcome: 'failed', error: end.error, next, reason: end.reason })
 }
 
 /** T6: gives a job back unended; it costs no attempt. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { bullPrefix } from '../../queue/store/redis-keys.ts'
 import { findMarked } from '../../workers/executors/marked-processes.js'
 import { readChildren, readStat } from '../../workers/executors/proc.ts'
-import { workerFolderPrefix } from '../../workers/executors/worker-mark.ts'
+import { workerFolderPrefix } from '../../workers/executors/worker-folder.ts'
 import type { Cluster } from './cluster.ts'
 import type { Violation } from './invariants.ts'
 

@@ -28,7 +28,7 @@ const [, , definition] = builtinTasks
 export function makeCommandTask(options: CommandOptions): Task {
   return {
     offer: toOffer(definition),
-    async run({ job, gpus, signal, log, recordUsage }) {
+    async run({ job, gpus, limits, signal, log, recordUsage, recordStop }) {
       const parsed = commandPayload.safeParse(job.payload)
       if (!parsed.success)
         throw new PermanentFailure(
@@ -53,6 +53,7 @@ export function makeCommandTask(options: CommandOptions): Task {
           args: payload.argv.slice(1),
           env,
           cwd: scratch,
+          limits,
           stdin: payload.stdin,
           onStdout(piece) {
             stdout.push(piece)
@@ -66,6 +67,7 @@ export function makeCommandTask(options: CommandOptions): Task {
         const stopped = stopOnAbort(group, signal)
         const end = await group.ended.finally(stopped)
         recordUsage(end.usage)
+        if (end.stopped) recordStop(end.stopped)
         if (end.exitCode !== 0) throw endFailure(program, end, stderr.text())
         return {
           exitCode: end.exitCode,

@@ -42,7 +42,7 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
       try {
         const start = await startMessage(context, scratch)
         signal.throwIfAborted() // nobody would hear of it later
-        const worker = processes.take(context.log)
+        const worker = processes.take(context.log, context.limits)
         const { group, channel } = worker
         const cpuMsBefore = readStat(group.pid)?.cpuMs ?? 0
         const said = converse(channel, start, context, { lineBytes, silenceMs: silenceOf(offer) })
@@ -62,6 +62,7 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
         if (word) group.stop(0)
         const end = await group.ended
         stopped()
+        if (end.stopped) context.recordStop(end.stopped)
         const { cpuMs, ...usage } = end.usage
         recordUsage({ ...usage, ...(cpuMs !== undefined && { cpuMs: Math.max(0, cpuMs - cpuMsBefore) }) })
         return resultOf(offer.name, word, end, worker.stderr())

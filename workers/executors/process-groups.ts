@@ -1,10 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Usage } from '../../queue/domain/job.ts'
+import type { RunLimits } from '../slots.ts'
 import type { Keeper } from '../keeper.ts'
 import { findAllInPath } from './allowed-programs.ts'
-import { markVariable } from './marked-processes.js'
+import { findMarked, markVariable } from './marked-processes.js'
+import type { Cgroups, RunGroup } from './cgroups.ts'
 import { isGroupAlive } from './proc.ts'
 import { makeUsageMeter } from './process-usage.ts'
 
@@ -21,6 +24,8 @@ export interface ProgramStart {
   onStderr: (chunk: Buffer) => void
   /** True to give it a channel to this process besides: it writes to file descriptor 3 and reads from 4. */
   hasChannel?: boolean
+  /** For it and all that it starts; without them there are none. */
+  limits?: RunLimits | null
 }
 
 /** The worker's ends of the channel. They close with the group. */
@@ -32,6 +37,10 @@ export interface Channel {
 export interface GroupEnd {
   exitCode: number | null
   signal: NodeJS.Signals | null
+  /** How it ended after `stop`, such as `SIGTERM, exit 143` or `SIGKILL after 5 s`; null when it ended by itself. */
+  stopped: string | null
+  /** Its limit, when it was killed for wanting more; else null. */
+  outOfMemoryMb: number | null
   usage: Omit<Usage, 'wallMs'>
 }
 
@@ -56,6 +65,15 @@ export interface ProcessGroups {
   shared: Int32Array
 }
 
+const mebibyte = 1024 * 1024
+
+/**
+ * What a program's process does before it becomes the program: no core files, so many open files, and into its control groups, so that it can't start
+ * anything outside of them.
+ */
+const prologue =
+  'ulimit -c 0; ulimit -n "$1" 2>/dev/null; shift; while [ "$1" != -- ]; do echo 0 > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+
 /** What escaped from its group may keep the pipes open; it is not waited for. */
 const pipeDeadlineMs = 500
 /** How long killed processes may take to vanish. */
@@ -69,14 +87,25 @@ export function makeProcessGroups(options: {
   most: number
   path: string
   keeper: Pick<Keeper, 'mark' | 'watch'>
+  /** Null: memory is looked at several times a second instead, cores and processes are not limited. */
+  cgroups: Cgroups | null
+  /** Of a run, at once. */
+  processes: number
+  /** Of each process. */
+  openFiles: number
 }): ProcessGroups {
-  const { keeper } = options
+  const { keeper, cgroups } = options
   const shared = new Int32Array(new SharedArrayBuffer(options.most * Int32Array.BYTES_PER_ELEMENT))
   const deathSignal = findDeathSignalPrefix(options.path)
   const meter = makeUsageMeter()
 
   function start(program: ProgramStart): ProcessGroup {
-    const [file = program.file, ...args] = [...deathSignal, program.file, ...program.args]
+    const { limits } = program
+    const cgroup = limits && beginCgroup(limits)
+    const [file = program.file, ...args] = [
+      ...['/bin/sh', '-c', prologue, 'sh', String(options.openFiles), ...(cgroup?.folders ?? []), '--'],
+      ...[...deathSignal, program.file, ...program.args],
+    ]
     const env = { ...program.env, [markVariable]: keeper.mark() }
     const child = spawn(file, args, {
       cwd: program.cwd,
@@ -94,13 +123,26 @@ export function makeProcessGroups(options: {
     const place = shared.indexOf(0)
     shared[place] = pid
     const groupEnded = keeper.watch(pid)
-    meter.begin(pid)
+    let isOutOfMemory = false
+    meter.begin(
+      pid,
+      limits && !cgroup
+        ? {
+            memoryBytes: limits.memoryMb * mebibyte,
+            onExceeded() {
+              isOutOfMemory = true
+              signalGroup(pid, 'SIGKILL')
+            },
+          }
+        : undefined,
+    )
     child.stdout?.on('data', program.onStdout)
     child.stderr?.on('data', program.onStderr)
     child.stdin?.on('error', () => undefined) // the program need not read all, or anything
     child.stdin?.end(program.stdin)
     const channel = program.hasChannel ? channelOf(child) : null
     let killTimer: NodeJS.Timeout | undefined
+    let stoppedBy: string | null = null
 
     const ended = new Promise<GroupEnd>((resolve) => {
       child.once('exit', (exitCode, signal) => {
@@ -109,8 +151,16 @@ export function makeProcessGroups(options: {
         signalGroup(pid, 'SIGKILL') // what the leader left behind
         if (place >= 0) shared[place] = 0
         groupEnded()
-        void Promise.all([pipesClosed(child), groupGone(pid)]).then(() =>
-          resolve({ exitCode, signal, usage }),
+        if (cgroup && exitCode !== 0 && cgroup.oomKills() > 0) isOutOfMemory = true
+        // Those that left the group for a session of their own: the sweep finds them too, but later.
+        if (!cgroup && stoppedBy) killStrays(env)
+        const end: Omit<GroupEnd, 'usage'> = {
+          ...{ exitCode, signal },
+          stopped: stoppedBy && describeEnd(stoppedBy, exitCode, signal),
+          outOfMemoryMb: isOutOfMemory ? (limits?.memoryMb ?? null) : null,
+        }
+        void Promise.all([pipesClosed(child), groupGone(pid), cgroup?.end()]).then(() =>
+          resolve({ ...end, usage }),
         )
       })
     })
@@ -123,13 +173,33 @@ export function makeProcessGroups(options: {
         if (child.exitCode !== null || child.signalCode !== null) return
         clearTimeout(killTimer)
         if (killGraceMs === 0) {
+          stoppedBy = 'SIGKILL'
           signalGroup(pid, 'SIGKILL')
           return
         }
+        stoppedBy = 'SIGTERM'
         signalGroup(pid, 'SIGTERM')
         signalGroup(pid, 'SIGCONT') // a stopped process would not hear it
-        killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), killGraceMs)
+        killTimer = setTimeout(() => {
+          stoppedBy = `SIGKILL after ${String(killGraceMs / 1000)} s`
+          signalGroup(pid, 'SIGKILL')
+        }, killGraceMs)
       },
+    }
+  }
+
+  /** A machine that has no room for another group limits this run by looking. */
+  function beginCgroup({ memoryMb, cpus }: RunLimits): RunGroup | null {
+    try {
+      return (
+        cgroups?.begin({
+          memoryBytes: memoryMb * mebibyte,
+          processes: options.processes,
+          ...(cpus !== null && { cpus }),
+        }) ?? null
+      )
+    } catch {
+      return null
     }
   }
 
@@ -139,6 +209,26 @@ export function makeProcessGroups(options: {
       for (const pid of shared) if (pid !== 0) signalGroup(pid, 'SIGKILL')
     },
     shared,
+  }
+}
+
+/** As a shell would count: 128 and the signal's number. */
+function describeEnd(stoppedBy: string, exitCode: number | null, signal: NodeJS.Signals | null): string {
+  if (stoppedBy !== 'SIGTERM') return stoppedBy
+  return `SIGTERM, exit ${String(exitCode ?? 128 + (signal ? constants.signals[signal] : 0))}`
+}
+
+/** All that was started for the run of this environment, whatever group it moved to. */
+function killStrays(env: Record<string, string>): void {
+  const jobId = env['NOODLE_JOB_ID']
+  if (jobId === undefined) return
+  for (const { pid, ...marked } of findMarked()) {
+    if (marked.jobId !== jobId || String(marked.fence) !== env['NOODLE_FENCE']) continue
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // gone meanwhile
+    }
   }
 }
 

@@ -54,6 +54,7 @@ export function makeProcessTask(offer: TaskOffer, program: TaskProgram, options:
             ...program.env,
           },
           cwd: scratch,
+          limits: context.limits,
           stdin: undefined,
           hasChannel: true,
           onStdout: (piece) => log.write('stdout', piece),
@@ -73,6 +74,7 @@ export function makeProcessTask(offer: TaskOffer, program: TaskProgram, options:
         }
         const end = await group.ended
         context.recordUsage(end.usage)
+        if (end.stopped) context.recordStop(end.stopped)
         return resultOf(offer.name, word, end, stderr.text())
       } finally {
         await removeScratch(scratch)

@@ -10,11 +10,19 @@ type MeasuredUsage = Omit<Usage, 'wallMs'>
  * child that is gone before the first look has no figure for memory. Outside Linux there are none at all.
  */
 export interface UsageMeter {
-  begin(pid: number): void
+  begin(pid: number, limit?: MemoryLimit): void
   /** To be called in the same turn of the event loop in which the child's end is reported. */
   end(pid: number): MeasuredUsage
 }
 
+/** Looked at more often; what a child and its descendants have in RAM together. */
+export interface MemoryLimit {
+  memoryBytes: number
+  onExceeded: () => void
+}
+
+/** While there is a limit. */
+const limitLookMs = 50
 const firstLookMs = 20
 const lastLookMs = 1000
 
@@ -23,6 +31,7 @@ interface Watched {
   maxRssBytes: number
   isAmbiguous: boolean
   timer: NodeJS.Timeout | undefined
+  limit: MemoryLimit | undefined
 }
 
 export function makeUsageMeter(): UsageMeter {
@@ -40,15 +49,17 @@ export function makeUsageMeter(): UsageMeter {
       sum(memories.map((memory) => memory.rssBytes)),
       ...memories.map((memory) => memory.peakBytes),
     )
-    const nextMs = Math.min(lastLookMs, afterMs * 2)
+    const { limit } = entry
+    if (limit && sum(memories.map((memory) => memory.rssBytes)) > limit.memoryBytes) limit.onExceeded()
+    const nextMs = Math.min(limit ? limitLookMs : lastLookMs, afterMs * 2)
     entry.timer = setTimeout(look, nextMs, pid, nextMs).unref()
   }
 
   return {
-    begin(pid) {
+    begin(pid, limit) {
       if (watched.size === 0) waitedCpuMs = readStat('self')?.waitedChildrenCpuMs ?? 0
       const timer = setTimeout(look, firstLookMs, pid, firstLookMs).unref()
-      watched.set(pid, { cpuMs: 0, maxRssBytes: 0, isAmbiguous: false, timer })
+      watched.set(pid, { cpuMs: 0, maxRssBytes: 0, isAmbiguous: false, timer, limit })
     },
     end(pid) {
       const entry = watched.get(pid)

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { workerFolderPrefix } from './worker-mark.ts'
+import { workerFolderPrefix } from './worker-folder.ts'
 
 /** Folders for runs, in a folder of this worker that only its user may look into. */
 export interface ScratchFolders {

@@ -31,6 +31,11 @@ export function stopOnAbort(group: Pick<ProcessGroup, 'stop'>, signal: AbortSign
 
 /** What an end other than exit code 0 means. `name`: of the program, for people. */
 export function endFailure(name: string, end: GroupEnd, stderr: string): TaskFailure {
+  if (end.outOfMemoryMb !== null)
+    return new TaskFailure(
+      'OUT_OF_MEMORY',
+      `${name} needed more than the ${String(end.outOfMemoryMb)} MiB that it may use${tail(stderr)}`,
+    )
   if (end.signal) return new TaskFailure('SIGNAL', `${name} was ended by ${end.signal}${tail(stderr)}`)
   // setpriv, which starts the program, tells so when the kernel refuses it: a script whose interpreter is missing, a wrong architecture.
   if ((end.exitCode === 126 || end.exitCode === 127) && stderr.startsWith('setpriv: failed to execute'))

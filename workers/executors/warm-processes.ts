@@ -1,3 +1,4 @@
+import type { RunLimits } from '../slots.ts'
 import type { LogSink } from '../task.ts'
 import { TaskFailure } from '../task.ts'
 import { commandEnvironment } from './command-environment.ts'
@@ -9,7 +10,7 @@ import { startProgram } from './start-program.ts'
 /** The processes of one module, each for one run at a time. */
 export interface WarmProcesses {
   /** One that waits, or a new one; what it prints goes to the log. @throws TaskFailure SPAWN_FAILED */
-  take(log: LogSink): WarmProcess
+  take(log: LogSink, limits: RunLimits | null): WarmProcess
 }
 
 export interface WarmProcess {
@@ -63,9 +64,9 @@ export function makeWarmProcesses(
 ): WarmProcesses {
   const { groups, inherited, warm } = options
   /** The newest last: it is taken first, so that the others may grow old. */
-  const idle: { wake: (log: LogSink) => WarmProcess }[] = []
+  const idle: { limits: RunLimits | null; wake: (log: LogSink) => WarmProcess }[] = []
 
-  function begin(firstLog: LogSink): WarmProcess {
+  function begin(firstLog: LogSink, limits: RunLimits | null): WarmProcess {
     let log: LogSink | null = firstLog
     let stderr = makeOutputTail(stderrTailBytes)
     let runs = 1
@@ -73,6 +74,7 @@ export function makeWarmProcesses(
       file: program.file,
       args: program.args,
       env: { ...commandEnvironment(inherited, { scratch: '/', marks: {} }), ...program.env },
+      limits,
       cwd: '/', // each run has its scratch folder
       stdin: undefined,
       hasChannel: true,
@@ -97,6 +99,7 @@ export function makeWarmProcesses(
           return
         }
         const entry = {
+          limits,
           wake(next: LogSink) {
             rouse()
             log = next
@@ -122,5 +125,12 @@ export function makeWarmProcesses(
     return process
   }
 
-  return { take: (log) => idle.at(-1)?.wake(log) ?? begin(log) }
+  return {
+    take(log, limits) {
+      const fit = idle.findLast(
+        (entry) => entry.limits?.memoryMb === limits?.memoryMb && entry.limits?.cpus === limits?.cpus,
+      )
+      return fit?.wake(log) ?? begin(log, limits)
+    },
+  }
 }

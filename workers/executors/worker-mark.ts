@@ -2,15 +2,15 @@ import { readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '../../core/logger.ts'
+import type { Cgroups } from './cgroups.ts'
 import { findMarked } from './marked-processes.js'
+import { workerFolderPrefix } from './worker-folder.ts'
 import { pidNamespace, readStat } from './proc.ts'
 
 /*
  * Each worker process has a mark that no other ever has: what it starts carries it in its environment, and its folder of scratch folders in its name.
  * So a worker can clear away, at its start, what one that was killed has left behind.
  */
-
-export const workerFolderPrefix = 'noodle-worker-'
 
 /** `<pid namespace>-<pid>-<start>`; outside Linux only the pid, and nothing is cleared away. */
 export function ownMark(): string {
@@ -20,7 +20,7 @@ export function ownMark(): string {
 }
 
 /** Kills the processes and removes the folders of workers that are gone. Those of other containers and of other users are not ours to judge. */
-export function clearAwayDeadWorkers(log: Logger): void {
+export function clearAwayDeadWorkers(log: Logger, cgroups: Pick<Cgroups, 'removeAll'> | null = null): void {
   const namespace = pidNamespace('self')
   if (!namespace) return
   const isDead = (mark: string): boolean => {
@@ -43,6 +43,7 @@ export function clearAwayDeadWorkers(log: Logger): void {
   }
   if (killed > 0) log.warn('processes that a dead worker left behind were killed', { processes: killed })
 
+  cgroups?.removeAll(isDead)
   for (const name of readdirSync(tmpdir())) {
     if (!name.startsWith(workerFolderPrefix) || !isDead(name.slice(workerFolderPrefix.length))) continue
     try {

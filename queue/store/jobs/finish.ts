@@ -5,7 +5,7 @@ import type { Postgres } from '../postgres.ts'
 /** How an attempt ended, as its holder reports it. */
 export type Finish = { id: string; fence: number; usage: Usage | null } & (
   | { outcome: 'succeeded'; result: Json }
-  | { outcome: 'failed'; error: JobError; next: NextAfterFailure }
+  | { outcome: 'failed'; error: JobError; next: NextAfterFailure; reason?: string | undefined }
   | { outcome: 'handed-back'; error: JobError; next: NextAfterFailure; reason: string }
 )
 
@@ -79,5 +79,5 @@ export async function finishJobs(
 
 function reasonOf(finish: Finish): string | null {
   if (finish.outcome === 'succeeded') return null
-  return finish.outcome === 'failed' ? finish.error.code : finish.reason
+  return finish.reason ?? finish.error.code
 }

@@ -65,7 +65,7 @@ export async function reapDeadNodes(
          SELECT id, attempt, fence, node_id, boot_id, 'worker-lost', '{"code": "WORKER_LOST", "message": "Its node died."}', started_at FROM before
        ), event_rows AS (
          INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence, reason)
-         SELECT moved.id, event_seq, moved.state, attempt, node_id, fence, 'worker-lost' FROM moved JOIN before ON before.id = moved.id
+         SELECT moved.id, event_seq, moved.state, attempt, node_id, fence, CASE WHEN moved.state = 'cancelled' THEN 'cancelled: its node died' ELSE 'worker-lost' END FROM moved JOIN before ON before.id = moved.id
        )
        SELECT id, state FROM moved`,
       [orphans.map((job) => job.id), orphans.map((job) => afterCrash(job, options.crashLimit).state)],

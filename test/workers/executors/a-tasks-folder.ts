@@ -29,7 +29,10 @@ export async function openTasks(
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
   const scratch = aFolder()
   const keeper = makeKeeper({ mark: `${ownMark()}-tasks-${String(keepers++)}`, log: silentLogger })
-  const groups = makeProcessGroups({ most: 32, path: PATH, keeper })
+  const groups = makeProcessGroups({
+    ...{ most: 32, path: PATH, keeper, cgroups: null },
+    ...{ processes: 100, openFiles: 1024 },
+  })
   cleanUp(async () => {
     groups.killAll()
     await keeper.stop()
@@ -82,6 +85,7 @@ export async function openTasks(
       const ended = task.run({
         job: aClaimedJob({ task: name, payload, ...job }),
         gpus: [],
+        limits: null,
         signal: controller.signal,
         log: {
           write: (stream, piece) => void (seen[stream] += piece.toString()),
@@ -94,6 +98,7 @@ export async function openTasks(
         },
         lastCheckpoint: () => Promise.resolve(job.lastCheckpoint ?? null),
         recordUsage: (figures) => (seen.usage = figures),
+        recordStop() {},
       })
       ended.catch(() => undefined)
       return { ended, seen, stop: (stop: Stop) => controller.abort(stop) }

@@ -1,13 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../../core/logger.ts'
 import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
 import { findAllowedPrograms } from '../../../workers/executors/allowed-programs.ts'
+import { openCgroups } from '../../../workers/executors/cgroups.ts'
 import { makeCommandTask } from '../../../workers/executors/command.ts'
 import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
 import { ownMark } from '../../../workers/executors/worker-mark.ts'
 import { makeKeeper } from '../../../workers/keeper.ts'
+import type { RunLimits } from '../../../workers/slots.ts'
 import type { Stop } from '../../../workers/task.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { aClaimedJob, aFolder, aScript, isAlive, noLog, noNotes, readPid, stubbornScript } from '../a-run.ts'
@@ -22,15 +24,23 @@ interface Ended {
 let keepers = 0
 
 /** Commands as a worker with this configuration runs them. */
-function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
+function openCommands({ allow = ['sh'], outputBytes = 65_536, hasCgroups = true } = {}) {
   const scratch = aFolder()
-  const keeper = makeKeeper({ mark: `${ownMark()}-${String(keepers++)}`, log: silentLogger })
-  const groups = makeProcessGroups({ most: 10, path: PATH, keeper })
+  const mark = `${ownMark()}-${String(keepers++)}`
+  const keeper = makeKeeper({ mark, log: silentLogger })
+  const cgroups = hasCgroups ? openCgroups(mark) : null
+  const groups = makeProcessGroups({
+    ...{ most: 10, path: PATH, keeper },
+    cgroups,
+    ...{ processes: 50, openFiles: 64 },
+  })
   cleanUp(async () => {
     groups.killAll()
+    cgroups?.removeAll()
     await keeper.stop()
   })
   let folders = 0
+  const stops: string[] = []
   const task = makeCommandTask({
     programs: findAllowedPrograms(allow, { path: PATH, log: silentLogger }),
     groups,
@@ -48,22 +58,26 @@ function openCommands({ allow = ['sh'], outputBytes = 65_536 } = {}) {
   return {
     scratch,
     groups,
+    stops,
     run: async (
       payload: Json,
       {
         signal = new AbortController().signal,
         gpus = [],
+        limits = null,
         ...job
-      }: Partial<ClaimedJob> & { signal?: AbortSignal; gpus?: number[] } = {},
+      }: Partial<ClaimedJob> & { signal?: AbortSignal; gpus?: number[]; limits?: RunLimits | null } = {},
     ): Promise<Ended> => {
       let usage: Ended['usage'] = {}
       const result = await task.run({
         job: aClaimedJob({ task: 'command', payload, ...job }),
         gpus,
+        limits,
         signal,
         log: noLog,
         ...noNotes,
         recordUsage: (figures) => (usage = figures),
+        recordStop: (how) => stops.push(how),
       })
       return { result: result as unknown as Ended['result'], usage }
     },
@@ -302,4 +316,75 @@ test('groups are told to the watchdog as long as they live', async () => {
   await ended
   expect([...groups.shared].filter(Boolean)).toEqual([])
   expect(existsSync(`/proc/${String(leader)}`)).toBe(false)
+})
+
+const limits: RunLimits = { memoryMb: 64, cpus: 1 }
+const hoard = 'head -c 300000000 /dev/zero | tail -c 300000000 | wc -c'
+
+test.each([
+  ['by control groups', true],
+  ['by looking', false],
+])(
+  'a command that takes memory without end is killed at its limit and called OUT_OF_MEMORY, %s',
+  async (_, hasCgroups) => {
+    const { run } = openCommands({ hasCgroups })
+    const neighbour = run(aScript('sleep 0.5; echo undisturbed'), { limits })
+    await expect(
+      run(aScript(`set -e; x=$(${hoard}); test "$x" = 300000000`), { limits }),
+    ).rejects.toMatchObject({
+      name: 'TaskFailure',
+      code: 'OUT_OF_MEMORY',
+      message: expect.stringMatching('^sh needed more than the 64 MiB that it may use'),
+    })
+    expect((await neighbour).result.stdout).toBe('undisturbed\n')
+  },
+)
+
+test.each([
+  ['with control groups', true],
+  ['without', false],
+])(
+  'what forked twice into a session of its own is gone when its command is stopped, %s',
+  async (_, hasCgroups) => {
+    const { run, stops } = openCommands({ hasCgroups })
+    const folder = aFolder()
+    const { signal, stop } = aStop()
+    const script = `trap "" TERM; (setsid sh -c 'trap "" TERM; echo $$ > ${folder}/child; while :; do :; done' &) ; echo $$ > ${folder}/leader; while :; do sleep 0.05; done`
+    const ended = run(aScript(script), { signal, limits })
+    const [leader, child] = [await readPid(`${folder}/leader`), await readPid(`${folder}/child`)]
+    stop({ reason: 'cancelled', killGraceMs: 100 })
+    await expect(ended).rejects.toThrow()
+    expect([leader, child].map(isAlive)).toEqual([false, false])
+    expect(stops).toEqual(['SIGKILL after 0.1 s'])
+  },
+)
+
+test('how a command ended that was told to stop is recorded with its exit code', async () => {
+  const { run, stops } = openCommands()
+  const folder = aFolder()
+  for (const script of ['', 'trap "exit 7" TERM; ']) {
+    const { signal, stop } = aStop()
+    const ended = run(aScript(`${script}echo $$ > ${folder}/leader; while :; do sleep 0.05; done`), {
+      signal,
+    })
+    await readPid(`${folder}/leader`)
+    rmSync(`${folder}/leader`)
+    stop({ reason: 'cancelled', killGraceMs: 60_000 })
+    await expect(ended).rejects.toThrow()
+  }
+  expect(stops).toEqual(['SIGTERM, exit 143', 'SIGTERM, exit 7'])
+})
+
+test('a command has so many open files, processes and cores, and no more', async () => {
+  const { run } = openCommands()
+  const { result } = await run(
+    aScript('ulimit -n; ulimit -c; cat /proc/self/cgroup; for i in 1 2 3; do sleep 0.2 & done; wait'),
+    {
+      limits,
+    },
+  )
+  expect(result.stdout).toMatch(/^64\n0\n/)
+  if (!result.stdout.includes('noodle-worker-')) return // this machine lets nobody write control groups
+  const forks = 'i=0; while [ $i -lt 80 ]; do sleep 5 & i=$((i+1)); done'
+  await expect(run(aScript(forks), { limits })).rejects.toThrow(/fork/)
 })
