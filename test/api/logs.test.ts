@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
 import pg from 'pg'
 import type { LogEventView, LogLineView } from '../../api/contract/job-shapes.ts'
+import { makeLogFeeds } from '../../api/logs/log-feeds.ts'
+import { toEvent } from '../../api/logs/log-lines.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { rescueLogs } from '../../queue/use-cases/rescue-logs.ts'
 import { finishJob } from '../../queue/use-cases/finish-job.ts'
@@ -154,6 +156,36 @@ test('followers get each line once and in order, whenever they come, until the j
   await waitFor(() => [...followers.slice(1), resumed].every((one) => one.hasEnded()))
   for (const one of followers.slice(1)) expect(one.texts()).toEqual(numbered(1, 33_000))
   expect([...seen, ...resumed.texts()]).toEqual(numbered(1, 33_000))
+})
+
+test.each([2, Infinity])('a follower misses nothing when only one message in %p is heard', async (one) => {
+  const gateway = await openTestGateway()
+  const { deps } = gateway
+  let messages = 0
+  gateway.gateway.logFeeds = makeLogFeeds(
+    {
+      ...deps,
+      liveLogs: {
+        ...deps.liveLogs,
+        hear: (id, hearer) =>
+          deps.liveLogs.hear(id, (chunk) => {
+            if (++messages % one === 0) hearer(chunk)
+          }),
+      },
+    },
+    { watch: gateway.gateway.watch, isStopping: () => false, format: toEvent },
+  )
+  const token = await gateway.tokenOf('user', 'wonderland')
+  const { id, tell, finish } = await aLoggingJob(deps)
+  const follower = await follow(gateway, token, `/v1/jobs/${id}/logs`)
+  for (let sent = 1; sent <= 6; sent++) {
+    tell(10)
+    await waitFor(() => messages >= sent)
+  }
+  await waitFor(() => follower.lines.length >= 50)
+  await finish()
+  await waitFor(() => follower.hasEnded())
+  expect(follower.texts()).toEqual(numbered(1, 60))
 })
 
 test('what a dead worker left in Redis is kept, once', async () => {
