@@ -143,64 +143,78 @@ export function makeLogShipper(deps: ShipperDeps, options: { limitBytes: number 
       void keep.stop()
     },
     open(job) {
-      const outbox: Outbox = {
-        jobId: job.id,
-        attempt: job.attempt,
-        lines: [],
-        sizes: [],
-        bytes: 0,
-        firstSeq: 1,
-        liveSeq: 0,
-        liveEnds: [],
-        keeping: undefined,
-        onEmpty: [],
-        isEnded: false,
-      }
-      const runLog = makeRunLog(
-        {
-          push(line, bytes) {
-            if (outbox.bytes + bytes > runBufferBytes || waitingBytes + bytes > allBufferBytes) return false
-            outboxes.add(outbox)
-            outbox.lines.push(line)
-            outbox.sizes.push(bytes)
-            outbox.bytes += bytes
-            waitingBytes += bytes
-            live.within(liveMs)
-            keep.within(outbox.bytes >= roundBytes ? 0 : keepMs)
-            return true
-          },
-        },
-        {
-          limitBytes: options.limitBytes,
-          onLeftOut: (reason) => metrics.logLinesLeftOut.inc({ reason }),
-        },
-      )
+      // Made at the first line: most short runs say nothing.
+      let begun: ReturnType<typeof begin> | undefined
+      let isEnded = false
+      const own = (): ReturnType<typeof begin> => (begun ??= begin(job))
       return {
         write: (stream, piece) => {
-          if (!outbox.isEnded) runLog.write(stream, piece)
+          if (!isEnded && !begun?.outbox.isEnded) own().runLog.write(stream, piece)
         },
         tell: (text) => {
-          if (!outbox.isEnded) runLog.tell(text)
+          if (!isEnded && !begun?.outbox.isEnded) own().runLog.tell(text)
         },
-        async end() {
-          if (outbox.isEnded) return
-          runLog.finish()
-          outbox.isEnded = true
-          if (!outboxes.has(outbox)) return // it said nothing
-          let timer: NodeJS.Timeout | undefined
-          await Promise.race([
-            untilEmpty(outbox, keep),
-            new Promise<void>((resolve) => {
-              timer = setTimeout(() => {
-                log.warn('the log of a job could not be kept before its end is told', { jobId: job.id })
-                resolve()
-              }, endDeadlineMs)
-            }),
-          ])
-          clearTimeout(timer)
+        end() {
+          if (isEnded) return Promise.resolve()
+          isEnded = true
+          return begun ? endOne(begun) : Promise.resolve()
         },
       }
     },
+  }
+
+  function begin(job: Pick<ClaimedJob, 'id' | 'attempt'>) {
+    const outbox: Outbox = {
+      jobId: job.id,
+      attempt: job.attempt,
+      lines: [],
+      sizes: [],
+      bytes: 0,
+      firstSeq: 1,
+      liveSeq: 0,
+      liveEnds: [],
+      keeping: undefined,
+      onEmpty: [],
+      isEnded: false,
+    }
+    const runLog = makeRunLog(
+      {
+        push(line, bytes) {
+          if (outbox.bytes + bytes > runBufferBytes || waitingBytes + bytes > allBufferBytes) return false
+          outboxes.add(outbox)
+          outbox.lines.push(line)
+          outbox.sizes.push(bytes)
+          outbox.bytes += bytes
+          waitingBytes += bytes
+          live.within(liveMs)
+          keep.within(outbox.bytes >= roundBytes ? 0 : keepMs)
+          return true
+        },
+      },
+      {
+        limitBytes: options.limitBytes,
+        onLeftOut: (reason) => metrics.logLinesLeftOut.inc({ reason }),
+      },
+    )
+    return { outbox, runLog }
+  }
+
+  async function endOne({ outbox, runLog }: ReturnType<typeof begin>): Promise<void> {
+    if (outbox.isEnded) return // the shipper has stopped
+    runLog.finish()
+    outbox.isEnded = true
+    if (!outboxes.has(outbox)) return // all that it said is kept
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([
+      untilEmpty(outbox, keep),
+      new Promise<void>((resolve) => {
+        timer = setTimeout(() => {
+          log.warn('the log of a job could not be kept before its end is told', { jobId: outbox.jobId })
+          resolve()
+        }, endDeadlineMs)
+      }),
+    ])
+    clearTimeout(timer)
   }
 }
 

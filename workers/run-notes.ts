@@ -28,7 +28,8 @@ export function openNotes(
   options: { checkpointBytes: number; progressMs?: number },
 ): RunNotes {
   const { checkpointBytes, progressMs = progressEveryMs } = options
-  const closing = new AbortController()
+  let closer: AbortController | undefined
+  const closing = (): AbortController => (closer ??= new AbortController())
   let told: { progress: number; note: string | null } | undefined
   let progressLoop: Promise<void> | undefined
   let due: { value: Json; settle: ((isStored: boolean) => void)[] } | undefined
@@ -44,7 +45,7 @@ export function openNotes(
       } catch (error) {
         deps.log.debug('progress could not be stored', { jobId: job.id, error }) // the next one tells more
       }
-      await delay(progressMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      await delay(progressMs, undefined, { signal: closing().signal }).catch(() => undefined)
     }
     progressLoop = undefined
   }
@@ -97,7 +98,8 @@ export function openNotes(
     },
     lastCheckpoint: () => (job.attempt > 1 ? deps.checkpoints.find(job.id) : Promise.resolve(null)),
     async close() {
-      closing.abort()
+      if (!progressLoop && !checkpointLoop) return // most runs tell nothing, and a timer costs more than they do
+      closing().abort()
       const stored = Promise.all([progressLoop, checkpointLoop])
       const late = new AbortController()
       await Promise.race([
