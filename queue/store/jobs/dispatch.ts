@@ -143,7 +143,8 @@ export async function findStaleDeliveries(
 }
 
 /**
- * T2 once more, for queued jobs whose delivery is gone: a new delivery under a new number. Only rows that still carry the given number; one that is
+ * T2 once more, for queued jobs whose delivery is gone: a new delivery under a new number, which those share that shared the lost one: Redis, just back,
+ * has its window again with as few deliveries as it had. Only rows that still carry the given number; one that is
  * locked is being claimed or cancelled, and is passed over. To wait for it would hold up all others, and might close a circle with a claim.
  */
 export async function redispatch(
@@ -153,13 +154,15 @@ export async function redispatch(
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `WITH chosen AS (
-       SELECT jobs.id FROM jobs JOIN unnest($1::uuid[], $2::integer[]) AS lost(id, seq) ON lost.id = jobs.id
+       SELECT jobs.id, delivery_id FROM jobs JOIN unnest($1::uuid[], $2::integer[]) AS lost(id, seq) ON lost.id = jobs.id
        WHERE state = 'queued' AND dispatch_seq = lost.seq
        FOR UPDATE OF jobs SKIP LOCKED
+     ), anew AS MATERIALIZED (
+       SELECT delivery_id, gen_random_uuid() AS new_id FROM chosen GROUP BY delivery_id
      )
-     UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = gen_random_uuid()
-     FROM chosen WHERE jobs.id = chosen.id
-     RETURNING jobs.id, dispatch_seq AS seq, delivery_id AS "deliveryId", task, tenant, priority, crashes >= $3::integer AS "isSuspect", ${resources}`,
+     UPDATE jobs SET dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = anew.new_id
+     FROM chosen JOIN anew USING (delivery_id) WHERE jobs.id = chosen.id
+     RETURNING jobs.id, dispatch_seq AS seq, jobs.delivery_id AS "deliveryId", task, tenant, priority, crashes >= $3::integer AS "isSuspect", ${resources}`,
     [jobs.map((job) => job.id), jobs.map((job) => job.seq), suspectFrom],
   )
 }

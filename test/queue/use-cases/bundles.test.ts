@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { makeDispatchRound } from '../../../queue/use-cases/dispatch-jobs.ts'
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
+import { reconcileDeliveries } from '../../../queue/use-cases/reconcile-deliveries.ts'
 import { releaseJobs } from '../../../queue/use-cases/release-jobs.ts'
 import {
   aJob,
@@ -60,6 +61,19 @@ test('a job whose task is not known to be short travels alone', async () => {
   await submit(deps)
   await makeDispatchRound(deps, noNodes)()
   expect(await deliveries(deps)).toHaveLength(2)
+})
+
+test('jobs whose shared delivery was lost share the new one too', async () => {
+  const deps = await openWithProfile({ echo: 1 })
+  const ids = [await submit(deps), await submit(deps), await submit(deps)]
+  const alone = await submit(deps, { priority: 9 })
+  await makeDispatchRound(deps, noNodes)()
+  const before = await deliveries(deps)
+  expect(before).toHaveLength(2)
+  await deps.deliveries.queueOf('small').obliterate({ force: true })
+  expect(await reconcileDeliveries(deps, 0)).toBe(4)
+  const anew = await deliveries(deps)
+  expect(anew.map((jobs) => jobs.sort()).sort((a, b) => a.length - b.length)).toEqual([[alone], ids.sort()])
 })
 
 test('a released job goes back at no cost, but only under the number of its delivery (T12)', async () => {
