@@ -116,11 +116,11 @@ async function pickUps(
   const submitAndRun = async (submit: () => Promise<string>): Promise<number[]> => {
     const workers = await contender.startWorkers((id, atMs) => startedAt.set(id, atMs))
     const others = new Set<Promise<unknown>>()
-    const timer = setInterval(() => {
+    const submitOther = (): void => {
       const other = submit().finally(() => others.delete(other))
       others.add(other)
-    }, 1000 / othersPerSecond)
-    if (othersPerSecond === 0) clearInterval(timer)
+    }
+    const timer = othersPerSecond > 0 ? setInterval(submitOther, 1000 / othersPerSecond) : undefined
     try {
       for (let i = 0; i < sizes.latency; i++) {
         await sleep(20 + Math.random() * 20)

@@ -5,16 +5,13 @@ import { endOf, type LogPosition, logStart, parsePosition } from '../../../queue
 import { findJob } from '../../../queue/use-cases/find-job.ts'
 import { findLogTail, readLogs } from '../../../queue/use-cases/read-logs.ts'
 import { type LogLineView, logLineView } from '../../contract/job-shapes.ts'
-import { idParam, numberText, pageOf } from '../../contract/page-shapes.ts'
+import { idParam, numberText, pageOf, pageQuery } from '../../contract/page-shapes.ts'
 import { toLines } from '../../logs/log-lines.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 
 const query = z.strictObject({
-  limit: numberText
-    .pipe(z.number().int().min(1, 'must be 1 to 1000').max(1000, 'must be 1 to 1000'))
-    .default(200)
-    .describe('How many lines, 1 to 1000. Not for streams.'),
+  limit: pageQuery.limit,
   cursor: z.string().max(200).optional().describe('`nextCursor` of the page before, or the id of a line.'),
   attempt: numberText.optional().describe('Only lines of this attempt.'),
   tail: numberText

@@ -40,7 +40,7 @@ export function addLogs(program: Command, cli: Cli): void {
       let cursor: string | undefined
       do {
         const page = await api.call<{ items: LogLine[]; nextCursor: string | null }>('GET', path, {
-          query: { ...query, ...(cursor !== undefined && { cursor, tail: undefined }), limit: 1000 },
+          query: { ...query, ...(cursor !== undefined && { cursor, tail: undefined }), limit: 200 },
         })
         page.items.forEach(show)
         cursor = page.nextCursor ?? undefined
