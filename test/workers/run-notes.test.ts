@@ -64,6 +64,7 @@ test('what a holder of before tells is refused: the next attempt has the job', a
   expect(await stale.checkpoint('between')).toBe(false)
 
   const again = await claimAgain(deps, second, job)
+  expect(await stale.checkpoint('early')).toBe(false)
   expect(await notesOf(deps, second, again).checkpoint('new')).toBe(true)
   stale.progress(99)
   expect(await stale.checkpoint('old')).toBe(false)
