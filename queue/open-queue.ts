@@ -137,6 +137,7 @@ export async function openQueue(
     }),
     claimBatch: makeBatch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>({
       write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)),
+      maxInFlight: 2, // so that a job which comes alone need not wait for the end of the claim before
     }),
     progressBatch: makeBatch<{ bootId: string; note: ProgressNote }, void>({
       write: (items) =>
