@@ -128,8 +128,7 @@ test.each(['worker', 'keeper'])(
     const all = [worker.pid, keeper, leader, escaped]
     for (const pid of all) process.kill(pid, 'SIGSTOP')
     await new Promise((resolve) => setTimeout(resolve, 2200)) // longer than a lease
-    for (const pid of wakesFirst === 'worker' ? all : [keeper, worker.pid, leader, escaped])
-      process.kill(pid, 'SIGCONT')
+    for (const pid of wakesFirst === 'worker' ? all : [keeper, worker.pid, leader, escaped]) wake(pid)
     await waitFor(() => !isAlive(leader) && !isAlive(escaped))
     const job = await dispatchUntil(deps, async () => {
       const found = await deps.jobs.find(id, null)
@@ -173,3 +172,12 @@ test('what a killed worker has started is gone at once, whatever session it move
   await worker.stop('SIGKILL')
   await waitFor(() => !isAlive(leader) && !isAlive(escaped) && !isAlive(keeper))
 })
+
+/** Who woke before it may have killed it already. */
+function wake(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
