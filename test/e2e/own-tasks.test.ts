@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { expect, test } from '@jest/globals'
 import { cleanUp } from '../support/clean-up.ts'
 import { type Platform, startPlatform } from '../support/platform.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { pythonTest } from '../support/python-test.ts'
 
 const patience = { timeoutMs: 25_000 }
 
@@ -85,9 +85,7 @@ def run(ctx, input):
     return {"from": start}
 `
 
-const testPython = hasPython() ? test : test.skip
-
-testPython(
+pythonTest(
   'a Python task whose worker is killed goes on from its checkpoint on another node (skipped without python3)',
   async () => {
     const folder = aTasksFolder({ 'count.task.py': count })
@@ -105,12 +103,3 @@ testPython(
   },
   60_000,
 )
-
-function hasPython(): boolean {
-  try {
-    execFileSync('python3', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}

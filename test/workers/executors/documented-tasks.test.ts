@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { starterTask } from '../../../ops/cli/starter-task.ts'
 import { toTaskOffer } from '../../../workers/executors/task-definition.ts'
 import { openTasks } from './a-tasks-folder.ts'
+import { python, pythonTest } from '../../support/python-test.ts'
 
 /** The first code of a language on a page. */
 function exampleOf(page: string, language: string): string {
@@ -40,9 +40,7 @@ test('the module of docs/tasks.md runs as it stands there', async () => {
   expect(await begin('greet', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
 })
 
-const testPython = hasPython() ? test : test.skip
-
-testPython('the Python task of docs/tasks.md runs as it stands there (skipped without python3)', async () => {
+pythonTest('the Python task of docs/tasks.md runs as it stands there (skipped without python3)', async () => {
   const { begin } = await openTasks({ 'count.task.py': exampleOf('tasks.md', 'python') })
   const { ended, seen } = begin('count', { to: 4 }, { attempt: 2, lastCheckpoint: 2 })
   expect(await ended).toEqual({ counted: 4 })
@@ -52,22 +50,14 @@ testPython('the Python task of docs/tasks.md runs as it stands there (skipped wi
 test('the files that noodle tasks new writes run as they are', async () => {
   const { begin } = await openTasks({
     'hello.task.ts': starterTask('hello', 'ts'),
-    ...(hasPython() && { 'bonjour.task.py': starterTask('bonjour', 'py') }),
+    ...(python !== null && { 'bonjour.task.py': starterTask('bonjour', 'py') }),
   })
   expect(await begin('hello', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
-  if (hasPython()) expect(await begin('bonjour', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
+  if (python !== null)
+    expect(await begin('bonjour', { name: 'Ada' }).ended).toEqual({ greeting: 'Hello Ada' })
 })
 
 test('the defaults of docs/tasks.md are such as a task may have', () => {
   const defaults: unknown = JSON.parse(exampleOf('tasks.md', 'json'))
   expect(toTaskOffer({ name: 'any', defaults }, 'module').defaults).toEqual(defaults)
 })
-
-function hasPython(): boolean {
-  try {
-    execFileSync('python3', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,14 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { aFolder, isAlive, readPid } from '../a-run.ts'
 import { openTasks } from './a-tasks-folder.ts'
-
-const python = findPython()
-/** Bare machines have none; what is not Python runs there all the same. */
-const testPython = python === null ? test.skip : test
-if (python === null) test.skip('python3 is missing: the tests of Python tasks are skipped', () => undefined)
+import { python, pythonTest } from '../../support/python-test.ts'
 
 const pliable = `
 import os, sys, time
@@ -33,7 +28,7 @@ def run(ctx, input):
     ctx.log("stopped")
 `
 
-testPython('a Python task has its context: progress, log, checkpoints, a folder of its own', async () => {
+pythonTest('a Python task has its context: progress, log, checkpoints, a folder of its own', async () => {
   const { begin, tasks } = await openTasks({ 'pliable.task.py': pliable })
   expect(tasks.map(({ offer }) => offer)).toEqual([
     {
@@ -56,7 +51,7 @@ testPython('a Python task has its context: progress, log, checkpoints, a folder 
   })
 })
 
-testPython.each([
+pythonTest.each([
   ['raise', 'TaskFailure', 'TASK_ERROR', 'not this time'],
   ['give up', 'PermanentFailure', 'TASK_ERROR', 'never'],
   ['crash', 'TaskFailure', 'SIGNAL', 'SIGSEGV'],
@@ -71,7 +66,7 @@ testPython.each([
   })
 })
 
-testPython('a Python task learns that it must end', async () => {
+pythonTest('a Python task learns that it must end', async () => {
   const { begin, folder } = await openTasks({ 'pliable.task.py': pliable })
   const file = join(folder, 'pid')
   const { ended, seen, stop } = begin('pliable', { do: 'wait', file })
@@ -82,7 +77,7 @@ testPython('a Python task learns that it must end', async () => {
   expect(seen.log).toEqual(['stopped'])
 })
 
-testPython('the interpreter may be that of a virtual environment', async () => {
+pythonTest('the interpreter may be that of a virtual environment', async () => {
   const environment = aFolder()
   mkdirSync(join(environment, 'bin'))
   symlinkSync(python ?? '', join(environment, 'bin', 'python'))
@@ -96,7 +91,7 @@ def run(ctx, input): return sys.executable
   expect(await begin('which').ended).toBe(join(environment, 'bin', 'python'))
 })
 
-testPython('a Python file that is no task, or has no interpreter, is told and left out', async () => {
+pythonTest('a Python file that is no task, or has no interpreter, is told and left out', async () => {
   const files = { 'none.task.py': 'x = 1', 'wrong.task.py': 'import nothing_such' }
   const { told } = await openTasks(files)
   // In the order in which their interpreters end.
@@ -104,11 +99,3 @@ testPython('a Python file that is no task, or has no interpreter, is told and le
   expect(told.join('\n')).toMatch(/nothing_such/)
   expect((await openTasks(files, { python: 'python-of-tomorrow' })).told).toHaveLength(2)
 })
-
-function findPython(): string | null {
-  try {
-    return execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
-  } catch {
-    return null
-  }
-}
