@@ -216,6 +216,10 @@ export const options = {
     .default(30)
     .describe('How long ended jobs are kept, with their events and attempts.')
     .meta({ unit: 'days' }),
+  LOG_RETENTION_DAYS: integer(1)
+    .optional()
+    .describe('How long the logs of ended jobs are kept; by default, and at most, as long as the jobs.')
+    .meta({ unit: 'days' }),
 
   TIER: list
     .transform((tiers) => tiers.map((tier) => (tier === 'large' ? 'heavy' : tier)))

@@ -64,6 +64,11 @@ export function makeMetrics() {
       help: 'Text of job logs that this node kept.',
       registers,
     }),
+    logBytesPruned: new Counter({
+      name: 'noodle_log_bytes_pruned_total',
+      help: 'Text of job logs removed after `LOG_RETENTION_DAYS`; what went with its job is not counted.',
+      registers,
+    }),
     logLinesLeftOut: new Counter({
       name: 'noodle_log_lines_left_out_total',
       help: 'Lines of job logs that were not kept: past the limit of their attempt, or faster than they could be stored.',

@@ -50,6 +50,7 @@ export const queueOptions = [
   'CRASH_LIMIT',
   'HAND_BACK_LIMIT',
   'RETENTION_DAYS',
+  'LOG_RETENTION_DAYS',
 ] as const
 
 export type QueueConfig = Pick<Config, (typeof queueOptions)[number]>
@@ -181,6 +182,7 @@ export async function openQueue(
       crashLimit: config.CRASH_LIMIT,
       handBackLimit: config.HAND_BACK_LIMIT,
       retentionDays: config.RETENTION_DAYS,
+      logRetentionDays: Math.min(config.RETENTION_DAYS, config.LOG_RETENTION_DAYS ?? config.RETENTION_DAYS),
     },
     newId: makeTimeOrderedIds(),
     log,

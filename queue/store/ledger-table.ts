@@ -1,5 +1,6 @@
 import { QueueError } from '../domain/errors.ts'
 import { terminalStates } from '../domain/job-state.ts'
+import { leastIdAt } from './least-id.ts'
 import type { Postgres } from './postgres.ts'
 
 /** Acceptance events held against terminal events and live rows. */
@@ -43,10 +44,6 @@ const count = (where: (id: string) => string): string => `
 /** True of a stretch that must be counted again. */
 const isOpen = (counted: string): string =>
   `${counted}.live > 0 OR ${counted}.missing > 0 OR ${counted}.surplus > 0`
-
-/** The least UUIDv7 of a time. */
-const leastIdAt = (time: string): string =>
-  `(lpad(to_hex((extract(epoch FROM ${time}) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`
 
 export type LedgerTable = ReturnType<typeof openLedgerTable>
 

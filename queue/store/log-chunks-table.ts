@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRaw } from 'node:zlib'
 import { lastSeqOf, type LogChunk, type LogPosition, type PackedLine } from '../domain/log-line.ts'
+import { leastIdAt } from './least-id.ts'
 import type { Postgres } from './postgres.ts'
 
 const deflate = promisify(deflateRaw)
@@ -80,6 +81,31 @@ export function openLogChunksTable(postgres: Postgres) {
       )
       const bytes = rows.reduce((sum, row) => sum + row.textBytes, 0)
       return { chunks, isMore: rows.length === pageRows || bytes >= pageBytes }
+    },
+
+    /**
+     * Removes a round of rows of jobs that ended before the retention time, oldest ids first, each log from its begin. The primary keys of both tables
+     * alone find them, since an id begins with its time. Fewer chunks than the limit mean that none is left.
+     */
+    async prune(options: {
+      retentionDays: number
+      limit: number
+    }): Promise<{ chunks: number; textBytes: number }> {
+      const rows = await postgres.query<{ chunks: number; textBytes: number }>(
+        `WITH old AS (
+           SELECT job_id, chunk.attempt, last_seq FROM job_log_chunks AS chunk JOIN jobs ON jobs.id = job_id
+           WHERE job_id < ${leastIdAt("now() - $1 * interval '1 day'")}
+             AND state IN ('succeeded', 'failed', 'cancelled', 'expired') AND finished_at < now() - $1 * interval '1 day'
+           ORDER BY job_id, chunk.attempt, last_seq LIMIT $2
+         ), gone AS (
+           DELETE FROM job_log_chunks AS chunk USING old
+           WHERE chunk.job_id = old.job_id AND chunk.attempt = old.attempt AND chunk.last_seq = old.last_seq
+           RETURNING text_bytes
+         )
+         SELECT count(*) AS chunks, coalesce(sum(text_bytes), 0) AS "textBytes" FROM gone`,
+        [options.retentionDays, options.limit],
+      )
+      return rows[0] ?? { chunks: 0, textBytes: 0 }
     },
 
     /** The last chunks, newest first, as many as hold `lines` lines. */

@@ -29,10 +29,10 @@ interface Compiled {
 }
 
 /**
- * Holds payloads against JSON Schemas (2020-12), each compiled once. Schemas come from nodes, so they are not trusted: neither compiling nor checking
+ * Holds payloads, or what else `what` calls the values, against JSON Schemas (2020-12), each compiled once. Schemas come from nodes, so they are not trusted: neither compiling nor checking
  * takes longer than a deadline, and what runs into it is left to the node. Formats are not looked at.
  */
-export function makeCheckPayload(): CheckPayload {
+export function makeCheckPayload(what = 'payload'): CheckPayload {
   const compiled = new Map<string, Compiled | null>()
   const withDeadline = makeDeadline()
 
@@ -69,7 +69,7 @@ export function makeCheckPayload(): CheckPayload {
         const isSmall = JSON.stringify(payload).length <= wholeLookChars
         if (isSmall) rules.all(payload)
         const errors = (isSmall ? rules.all : rules.first).errors ?? []
-        return errors.slice(0, fieldsTold).map(toFieldError)
+        return errors.slice(0, fieldsTold).map((error) => toFieldError(what, error))
       }),
     )
   }
@@ -104,8 +104,8 @@ function tryOr<T>(otherwise: T, action: () => T): T {
   }
 }
 
-function toFieldError(error: ErrorObject): FieldError {
-  const path = ['payload', ...error.instancePath.split('/').slice(1).map(unescapePointer)]
+function toFieldError(what: string, error: ErrorObject): FieldError {
+  const path = [what, ...error.instancePath.split('/').slice(1).map(unescapePointer)]
   const params = error.params as Record<string, unknown>
   const at = (more: unknown): string => [...path, String(more)].join('.')
   switch (error.keyword) {

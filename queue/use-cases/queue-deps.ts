@@ -74,4 +74,6 @@ export interface QueueSettings {
   crashLimit: number
   handBackLimit: number
   retentionDays: number
+  /** No longer than `retentionDays`. */
+  logRetentionDays: number
 }

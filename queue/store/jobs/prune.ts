@@ -1,3 +1,4 @@
+import { leastIdAt } from '../least-id.ts'
 import type { Postgres } from '../postgres.ts'
 
 /**
@@ -11,7 +12,7 @@ export async function pruneEnded(
   const rows = await postgres.query<{ pruned: number }>(
     `WITH old AS (
        SELECT id FROM jobs
-       WHERE id < (lpad(to_hex((extract(epoch FROM now() - $1 * interval '1 day') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+       WHERE id < ${leastIdAt("now() - $1 * interval '1 day'")}
          AND state IN ('succeeded', 'failed', 'cancelled', 'expired') AND finished_at < now() - $1 * interval '1 day'
        ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
      ), jobs_gone AS (
