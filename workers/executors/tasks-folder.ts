@@ -5,6 +5,7 @@ import type { Logger } from '../../core/logger.ts'
 import type { TaskKind } from '../../queue/domain/node.ts'
 import type { Task } from '../task.ts'
 import { findAllInPath } from './allowed-programs.ts'
+import { withCheckedResult } from './checked-result.ts'
 import { describeTask } from './describe-task.ts'
 import { makeModuleTask, moduleProgram, type ModuleTaskOptions } from './module-task.ts'
 import { makeProcessTask, type TaskProgram } from './process-task.ts'
@@ -74,13 +75,25 @@ async function readTask({ path, kind }: TaskFile, options: TasksFolderOptions): 
   if (kind === 'program') {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'))
     const { run, env } = manifest.parse(json)
-    return makeProcessTask(toTaskOffer(json, kind), programOf(path, run, env, options), options)
+    const offer = toTaskOffer(json, kind)
+    return checked(makeProcessTask(offer, programOf(path, run, env, options), options), options)
   }
   const program = kind === 'python' ? makePythonProgram(path, options) : moduleProgram(path)
   const offer = toTaskOffer(await describeTask(program, options), kind)
   return kind === 'python'
-    ? makeProcessTask(offer, program, options)
+    ? checked(makeProcessTask(offer, program, options), options)
     : makeModuleTask(offer, program, options)
+}
+
+/** With its results held against its schema, which a module's process does by itself. What does so is loaded where there is such a task: it takes time and memory. */
+async function checked(task: Task, { log }: TasksFolderOptions): Promise<Task> {
+  const { name, resultSchema } = task.offer
+  if (Object.keys(resultSchema).length === 0) return task
+  const { makeCheckPayload } = await import('../../queue/use-cases/check-payload.ts')
+  const check = makeCheckPayload('result')
+  if (check(resultSchema, null) === 'unknown')
+    log.warn('the output schema of a task can not be used, so its results are not checked', { task: name })
+  return withCheckedResult(task, check)
 }
 
 /** `run` of a manifest: its first word is found on PATH, unless it is a path, seen from the manifest; so are further words that begin with `./`. */

@@ -98,6 +98,27 @@ test.each([
   await expect(begin('shell').ended).rejects.toMatchObject({ code, message, name: 'TaskFailure' })
 })
 
+test('a result that does not fit the output that the task has declared fails for good, each wrong field named', async () => {
+  const { begin } = await openTasks(
+    aShellTask(
+      'read -r start <&4; echo "$start" | sed \'s/.*"input"/{"type":"result","value"/; s/,"lastCheckpoint".*/}/\' >&3',
+      {
+        output: {
+          type: 'object',
+          properties: { lines: { type: 'array', items: { type: 'integer' } } },
+          required: ['lines'],
+        },
+      },
+    ),
+  )
+  expect(await begin('shell', { lines: [1] }).ended).toEqual({ lines: [1] })
+  await expect(begin('shell', { lines: [1, 'two'] }).ended).rejects.toMatchObject({
+    code: 'RESULT_INVALID',
+    name: 'PermanentFailure',
+    message: 'The result does not fit: result.lines.1 must be integer.',
+  })
+})
+
 test('an error that is called permanent is the last one', async () => {
   const { begin } = await openTasks(
     aShellTask(`echo '{"type":"error","message":"never","permanent":true}' >&3`),
