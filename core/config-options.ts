@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseNetworkRule } from './network-rules.ts'
 
 /*
  * Every option of every process, in one schema: docs/configuration.md and `noodle config` are made from it.
@@ -52,6 +53,14 @@ const secretKey = z
     (text) => Buffer.byteLength(text) >= 32,
     'must be at least 32 bytes; make one with `openssl rand -base64 48`',
   )
+
+const networkRule = z.string().superRefine((text, context) => {
+  try {
+    if (text !== 'none') parseNetworkRule(text)
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : String(error))
+  }
+})
 
 export const options = {
   LOG_LEVEL: z
@@ -263,6 +272,16 @@ export const options = {
     .describe(
       'Programs that `command` jobs may start, comma-separated, by name or absolute path; none by default.',
     ),
+  TASK_HTTP_ALLOW: list
+    .pipe(z.array(networkRule))
+    .default(['public'])
+    .describe(
+      'What `http` jobs may call, comma-separated: `public` (public addresses, at the ports 80, 443, 8080 and 8443), names of hosts, addresses and networks, each with an optional port (docs/tasks.md). `none` offers no such task.',
+    ),
+  TASK_HTTP_BODY_BYTES: integer(1024, 16_777_216)
+    .default(262_144)
+    .describe('How much of the body of an answer an `http` job keeps, from its begin.')
+    .meta({ unit: 'bytes' }),
   TASKS_DIR: list
     .default([])
     .describe(

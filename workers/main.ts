@@ -17,6 +17,7 @@ import { echo, sleep } from './executors/builtin.ts'
 import { openCgroups } from './executors/cgroups.ts'
 import { makeCommandTask } from './executors/command.ts'
 import { readInheritedEnvironment } from './executors/command-environment.ts'
+import { makeHttpTask } from './executors/http-task.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
 import { readTasksFolders } from './executors/tasks-folder.ts'
@@ -41,6 +42,8 @@ const config = readConfigOrExit([
   'NODE_GPUS',
   'NODE_GPU_SHARES',
   'TASK_COMMAND_ALLOW',
+  'TASK_HTTP_ALLOW',
+  'TASK_HTTP_BODY_BYTES',
   'TASKS_DIR',
   'TASK_PYTHON',
   'TASK_WARM_PROCESSES',
@@ -108,7 +111,9 @@ const command = makeCommandTask({
   outputBytes: config.COMMAND_OUTPUT_BYTES,
   scratchFolders,
 })
-const builtin: Task[] = [echo, sleep, ...(programs.names.length > 0 ? [command] : [])]
+const allow = config.TASK_HTTP_ALLOW.filter((rule) => rule !== 'none')
+const http = allow.length > 0 ? [makeHttpTask({ allow, bodyBytes: config.TASK_HTTP_BODY_BYTES })] : []
+const builtin: Task[] = [echo, sleep, ...http, ...(programs.names.length > 0 ? [command] : [])]
 // Whatever way the process ends, as long as it can still act.
 process.on('exit', () => {
   groups.killAll()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { httpDefinition } from './http-task.ts'
 import type { Json } from './job.ts'
 
 /** A kind of job. Payloads are checked against `payload` at submission, so that a wrong one never becomes a job. */
@@ -62,4 +63,5 @@ export const builtinTasks = [
       truncated: z.boolean(),
     }),
   },
+  httpDefinition,
 ] as const satisfies readonly TaskDefinition[]

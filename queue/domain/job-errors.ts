@@ -13,6 +13,11 @@ export const jobErrorCodes = {
   PAYLOAD_MISFIT: "The payload does not fit the task's schema on the node that ran it. Not tried again.",
   COMMAND_NOT_ALLOWED: "The program is not on the node's list `TASK_COMMAND_ALLOW`. Not tried again.",
   ENV_NOT_ALLOWED: 'The command asked for an environment variable that it may not set. Not tried again.',
+  ADDRESS_NOT_ALLOWED:
+    "The call would go to an address that the node's list `TASK_HTTP_ALLOW` does not have. Not tried again.",
+  HTTP_STATUS:
+    'The answer had a status that was not expected; the message has it, and the begin of the body. Tried again only after a status of `retryOn`.',
+  HTTP_FAILED: 'There was no answer, or not a whole one, in time; the message says why.',
   SPAWN_FAILED: 'The program could not be started; the message says why. Tried again where that may help.',
   RESULT_INVALID:
     "The task's result can't be told as JSON, or does not fit the task's schema. Not tried again.",

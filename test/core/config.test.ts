@@ -53,6 +53,13 @@ test('every wrong option is named in one message', () => {
   )
 })
 
+test('a list that has a wrong entry is refused, and the entry named', () => {
+  const env = { TASK_HTTP_ALLOW: 'public,10.0.0.0/33' }
+  expect(problemsOf(() => readConfig(['TASK_HTTP_ALLOW'], env))).toEqual([
+    'TASK_HTTP_ALLOW at 1: 10.0.0.0/33 is no network; write it as 10.0.0.0/8 or fd00::/8.',
+  ])
+})
+
 test('a mistyped option in a file is refused with the one that was probably meant', () => {
   const dir = folder({ 'test.yaml': 'CONCURENCY: 3\n' })
   expect(

@@ -9,6 +9,7 @@ import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
 import { alice, openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
 import { connected } from '../support/template-database.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { serve } from './executors/http-server.ts'
 import { aFolder, aScript, isAlive, readPid, stubbornScript } from './a-run.ts'
 import { dispatchUntil, startWorker } from './real-worker.ts'
 
@@ -48,6 +49,7 @@ test('a worker runs jobs of each kind to their end, with result, usage and timel
       tasks: [
         { name: 'echo' },
         { name: 'sleep' },
+        { name: 'http', payloadSchema: { type: 'object', required: ['url'] } },
         { name: 'command', payloadSchema: { type: 'object', required: ['argv'] } },
       ],
     },
@@ -101,6 +103,24 @@ test('a worker runs jobs of each kind to their end, with result, usage and timel
   ])
   expect(worker.output()).not.toContain('ünï') // payloads are never logged
   expect(worker.output()).not.toContain('err')
+})
+
+test('a worker calls what TASK_HTTP_ALLOW has, and nothing else', async () => {
+  const stores = await openTestQueue()
+  const { deps } = stores
+  const endpoint = await serve('127.0.0.1')
+  const hidden = await serve('127.0.0.1')
+  await startWorker(stores, { TASK_HTTP_ALLOW: `localhost:${String(endpoint.port)}` }).ready
+  const ids = await Promise.all(
+    [endpoint, hidden].map(({ port }) =>
+      submit(deps, { task: 'http', payload: { url: `http://localhost:${String(port)}/`, body: 'hi' } }),
+    ),
+  )
+  const [called, refused] = await Promise.all(ids.map((id) => ended(deps, id)))
+  expect(called).toMatchObject({ state: 'succeeded', result: { status: 200, body: 'ok' } })
+  expect(endpoint.seen).toMatchObject([{ body: 'hi', headers: { 'noodle-job-id': ids[0] } }])
+  expect(refused).toMatchObject({ state: 'failed', attempt: 1, error: { code: 'ADDRESS_NOT_ALLOWED' } })
+  expect(hidden.opened()).toBe(0)
 })
 
 test('no more jobs run at once than CONCURRENCY says, over all tiers', async () => {
