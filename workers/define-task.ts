@@ -28,8 +28,8 @@ export interface RunContext<Input> {
   checkpoint(value: unknown): Promise<void>
   /** What an earlier attempt kept last; null when none did. */
   lastCheckpoint: Json
-  /** Indexes of the GPUs that are the run's own. */
-  gpus: number[]
+  /** The GPUs that are the run's own: indexes, or UUIDs where the node names its GPUs so. */
+  gpus: (number | string)[]
   /** An empty folder, which is the present one, HOME and TMPDIR too; it is removed after the run. */
   scratch: string
   /** How long the run may take. */
@@ -49,7 +49,12 @@ export interface TaskToDefine<Input extends z.ZodType, Output extends z.ZodType>
   /** What holds for its jobs where a submission is silent. */
   defaults?: {
     timeoutMs?: number
-    retry?: { maxAttempts?: number; backoffMs?: number; strategy?: 'fixed' | 'exponential' }
+    retry?: {
+      maxAttempts?: number
+      backoffMs?: number
+      strategy?: 'fixed' | 'exponential'
+      escalateTier?: boolean
+    }
     resources?: { cpu?: number; memoryMb?: number; gpu?: number }
     priority?: number
     /** A run that tells nothing for so long has failed. */

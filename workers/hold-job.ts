@@ -7,7 +7,11 @@ import { type NotesDeps, openNotes } from './run-notes.ts'
 import { type RunTaskOptions, runTask, type TaskEnd } from './run-task.ts'
 import type { Run } from './runs.ts'
 
-export type HoldDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'settings' | 'metrics' | 'log'> & NotesDeps
+export type HoldDeps = Pick<
+  QueueDeps,
+  'finishBatch' | 'signals' | 'settings' | 'nodes' | 'tiers' | 'metrics' | 'log'
+> &
+  NotesDeps
 
 /**
  * The life of a job that this node holds: runs its task, and stores how it ended (T4, T5) or gives it back (T6). While Postgres is away an end is kept

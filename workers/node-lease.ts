@@ -36,7 +36,7 @@ export interface NodeLeaseOptions {
   killGraceMs: number
 }
 
-type LeaseDeps = Pick<QueueDeps, 'nodes' | 'finishBatch' | 'signals' | 'settings' | 'newId' | 'log'>
+type LeaseDeps = Pick<QueueDeps, 'nodes' | 'finishBatch' | 'signals' | 'tiers' | 'settings' | 'newId' | 'log'>
 
 /** How long before its end, as this process reckons it, a lease counts no more: time to kill what runs. */
 const marginOf = (leaseMs: number): number => Math.min(1000, leaseMs / 5)

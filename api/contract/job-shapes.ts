@@ -90,6 +90,12 @@ const jobFields = {
         .enum(['fixed', 'exponential'])
         .optional()
         .describe('exponential, the default, has full jitter and a ceiling of 10 minutes.'),
+      escalateTier: z
+        .boolean()
+        .optional()
+        .describe(
+          'After an attempt that ran out of memory the next one goes to the next larger tier, with twice the memory; false by default.',
+        ),
     })
     .optional()
     .describe('What is not given is as the task has it by default.'),
@@ -142,7 +148,7 @@ export const jobView = z
   .object({
     id: z.uuid(),
     state: z.enum(jobStates),
-    tier: z.string(),
+    tier: z.string().describe('With retry.escalateTier a later attempt may have gone to a larger one.'),
     task: z.string(),
     tenant: z.string(),
     priority: z.number(),
@@ -151,7 +157,12 @@ export const jobView = z
       .object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() })
       .describe("cpu and memoryMb are 0 where the job asks for none: it gets a slot's share of its node."),
     timeoutMs: z.number(),
-    retry: z.object({ maxAttempts: z.number(), backoffMs: z.number(), strategy: z.string() }),
+    retry: z.object({
+      maxAttempts: z.number(),
+      backoffMs: z.number(),
+      strategy: z.string(),
+      escalateTier: z.boolean(),
+    }),
     labels: z.record(z.string(), z.string()),
     attempt: z.number().describe('Starts so far, from 1; 0 before the first.'),
     progress: z.number().nullable().describe('0 to 100, where the task tells.'),
@@ -159,8 +170,17 @@ export const jobView = z
     result: z.unknown(),
     error: z.object({ code: z.string(), message: z.string(), attempt: z.number().optional() }).nullable(),
     usage: z
-      .object({ wallMs: z.number(), cpuMs: z.number().optional(), maxRssBytes: z.number().optional() })
-      .nullable(),
+      .object({
+        wallMs: z.number(),
+        cpuMs: z.number().optional(),
+        maxRssBytes: z.number().optional(),
+        gpuSeconds: z
+          .number()
+          .optional()
+          .describe('GPUs that it held, times seconds of wall time; a part of a GPU counts as that part.'),
+      })
+      .nullable()
+      .describe('What the last attempt that ended used.'),
     nodeId: z.string().nullable(),
     replayOf: z.uuid().nullable(),
     cancelRequestedAt: z.iso.datetime().nullable(),

@@ -63,10 +63,11 @@ function labelsOf(labels: Record<string, string>): string | undefined {
 
 const showTime = (at: string): string => `${at} (${showRelative(at)})`
 
-function usageOf({ wallMs, cpuMs, maxRssBytes }: NonNullable<JobView['usage']>): string {
+function usageOf({ wallMs, cpuMs, maxRssBytes, gpuSeconds }: NonNullable<JobView['usage']>): string {
   return [
     `${showDuration(wallMs)} wall`,
     ...(cpuMs === undefined ? [] : [`${showDuration(cpuMs)} cpu`]),
     ...(maxRssBytes === undefined ? [] : [`${(maxRssBytes / 1_048_576).toFixed(1)} MiB memory at most`]),
+    ...(gpuSeconds === undefined ? [] : [`${String(Math.round(gpuSeconds * 10) / 10)} GPU seconds`]),
   ].join(', ')
 }

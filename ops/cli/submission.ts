@@ -17,6 +17,7 @@ export interface SubmitOptions {
   attempts?: number
   backoff?: number
   strategy?: string
+  escalateTier?: true
   label?: Record<string, string>
 }
 
@@ -25,9 +26,9 @@ export interface SubmitOptions {
  * @throws CliError when words and options contradict each other
  */
 export function toSubmission(task: string, words: readonly string[], options: SubmitOptions): object {
-  const { requirement, cpu, memoryMb, gpu, attempts, backoff, strategy } = options
+  const { requirement, cpu, memoryMb, gpu, attempts, backoff, strategy, escalateTier } = options
   const resources = { cpu, memoryMb, gpu }
-  const retry = { maxAttempts: attempts, backoffMs: backoff, strategy }
+  const retry = { maxAttempts: attempts, backoffMs: backoff, strategy, escalateTier }
   return {
     task,
     payload: toPayload(task, words, options.payload),

@@ -60,7 +60,8 @@ export const transitions = {
     from: ['running'],
     to: ['pending', 'failed', 'cancelled'],
     writer: 'holder',
-    guard: 'as T4; cancelled when flagged, else failed when attempts are spent or the error is final',
+    guard:
+      'as T4; cancelled when flagged, else failed when attempts are spent or the error is final; with `escalateTier` on to a larger tier when memory ran out',
   },
   T6: {
     from: ['running'],
@@ -108,7 +109,15 @@ export function canMove(from: JobState | null, to: JobState): boolean {
 }
 
 /** Where a running job goes that stops without success, unless its cancel flag is set: the flag wins over both. */
-export type NextAfterFailure = { state: 'pending'; delayMs: number } | { state: 'failed' }
+export type NextAfterFailure =
+  { state: 'pending'; delayMs: number; escalation?: Escalation } | { state: 'failed' }
+
+/** With what a job goes on that ran out of memory: its new tier, and what it asks for there. */
+export interface Escalation {
+  tier: string
+  /** MiB. */
+  memoryMb: number
+}
 
 /** T5: the task failed. `failures` counts those before this one. */
 export function afterFailure(

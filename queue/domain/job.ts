@@ -58,6 +58,8 @@ export interface Usage {
   wallMs: number
   cpuMs?: number
   maxRssBytes?: number
+  /** GPUs held times seconds of wall time, a part of one counting as that part; absent when it held none. */
+  gpuSeconds?: number
 }
 
 export interface Job extends JobSpec {

@@ -3,6 +3,8 @@ export interface RetryPolicy {
   maxAttempts: number
   backoffMs: number
   strategy: 'fixed' | 'exponential'
+  /** After an attempt that ran out of memory the next one goes to the next larger tier, with more memory; false by default. */
+  escalateTier?: boolean
 }
 
 /** The longest wait before a retry. */

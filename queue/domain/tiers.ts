@@ -1,5 +1,6 @@
 import { QueueError } from './errors.ts'
 import type { Resources } from './job.ts'
+import type { Escalation } from './job-state.ts'
 
 /** A size of node. */
 export interface Tier extends Resources {
@@ -28,9 +29,13 @@ export function routeToTier(
   if (requirement === undefined) {
     const tier = tiers.find((candidate) => fits(candidate, resources ?? {}))
     if (tier) return tier
-    throw new QueueError('NO_TIER_FITS', `No tier has ${describe(resources ?? {})}; ${largest(tiers)}.`, {
-      fields: misfits(tiers, resources ?? {}),
-    })
+    throw new QueueError(
+      'NO_TIER_FITS',
+      `No tier has ${describeResources(resources ?? {})}; ${largest(tiers)}.`,
+      {
+        fields: misfits(tiers, resources ?? {}),
+      },
+    )
   }
   const name = tierOfRequirement[requirement]
   const tier = tiers.find((candidate) => candidate.name === name)
@@ -46,11 +51,31 @@ export function routeToTier(
   if (resources && !fits(tier, resources)) {
     throw new QueueError(
       'NO_TIER_FITS',
-      `The requirement ${requirement} means the tier ${tier.name} (${describe(tier)}), which does not have ${describe(resources)}; leave requirement out to get the smallest tier that fits, ${largest(tiers)}.`,
+      `The requirement ${requirement} means the tier ${tier.name} (${describeResources(tier)}), which does not have ${describeResources(resources)}; leave requirement out to get the smallest tier that fits, ${largest(tiers)}.`,
       { fields: misfits([tier], resources) },
     )
   }
   return tier
+}
+
+/**
+ * Where a job goes on that needed more than `limitMb` MiB: the next tier of the table with more memory than its own and all else that it asks for, with
+ * twice the memory that it may use, at most what the largest node there has (`nodeMemoryMb`, undefined where none is up). Null when there is none.
+ */
+export function escalate(
+  tiers: readonly Tier[],
+  job: { tier: string; resources: Resources; limitMb: number },
+  nodeMemoryMb: (tier: string) => number | undefined,
+): Escalation | null {
+  const place = tiers.findIndex(({ name }) => name === job.tier)
+  const own = tiers[place]
+  if (!own) return null
+  for (const tier of tiers.slice(place + 1)) {
+    const roomMb = nodeMemoryMb(tier.name) ?? tier.memoryMb
+    if (tier.memoryMb > own.memoryMb && roomMb > job.limitMb && fits(tier, job.resources))
+      return { tier: tier.name, memoryMb: Math.min(2 * job.limitMb, roomMb) }
+  }
+  return null
 }
 
 function fits(tier: Tier, resources: Partial<Resources>): boolean {
@@ -77,10 +102,11 @@ function misfits(tiers: readonly Tier[], resources: Partial<Resources>) {
 
 function largest(tiers: readonly Tier[]): string {
   const tier = tiers.at(-1)
-  return tier ? `the largest is ${tier.name} (${describe(tier)})` : 'no tier is configured'
+  return tier ? `the largest is ${tier.name} (${describeResources(tier)})` : 'no tier is configured'
 }
 
-function describe({ cpu, memoryMb, gpu }: Partial<Resources>): string {
+/** For people. */
+export function describeResources({ cpu, memoryMb, gpu }: Partial<Resources>): string {
   const parts = [
     cpu === undefined ? '' : `${String(cpu)} cpu`,
     memoryMb === undefined ? '' : `${String(memoryMb)} MiB`,

@@ -1,8 +1,9 @@
 import { didYouMean } from '../../core/did-you-mean.ts'
 import { builtinTasks } from '../domain/builtin-tasks.ts'
 import { type FieldError, QueueError } from '../domain/errors.ts'
-import type { Json } from '../domain/job.ts'
-import type { TaskOffer } from '../domain/node.ts'
+import type { Json, Resources } from '../domain/job.ts'
+import type { Node, TaskOffer } from '../domain/node.ts'
+import { describeResources } from '../domain/tiers.ts'
 import { type Catalogue, listTasks, offersOf } from './catalogue.ts'
 import type { CheckPayload } from './check-payload.ts'
 
@@ -14,12 +15,12 @@ export interface CheckTaskOptions {
 
 /**
  * Checks at submission that a task exists and that its payload fits, so that a wrong one never becomes a job. Answers with a warning for each thing
- * that keeps the job from running now: no live node of its tier, or none there that offers the task.
+ * that keeps the job from running now: no live node of its tier, or none there that offers the task, or none of these that has what the job asks for.
  * @throws TASK_UNKNOWN, PAYLOAD_MISFIT
  */
 export function checkTask(
   catalogue: Catalogue,
-  job: { task: string; payload: Json; tier: string },
+  job: { task: string; payload: Json; tier: string; resources: Resources },
   { checkPayload, isStrict }: CheckTaskOptions,
 ): string[] {
   const { nodes } = catalogue.fleet
@@ -37,9 +38,30 @@ export function checkTask(
     )
   const ofTier = nodes.filter((node) => node.tiers.includes(job.tier))
   if (ofTier.length === 0) return [`No node of the tier ${job.tier} is up; the job waits until one is.`]
-  if (!ofTier.some((node) => node.tasks.some((task) => task.name === job.task)))
+  const offering = ofTier.filter((node) => node.tasks.some((task) => task.name === job.task))
+  if (offering.length === 0)
     return [`No node of the tier ${job.tier} offers the task ${job.task} now; the job waits until one does.`]
-  return []
+  return offering.some((node) => hasRoomFor(node, job.resources)) ? [] : [tooSmall(job, offering)]
+}
+
+/** Numbers may have been through Postgres' real. */
+const hasRoomFor = (node: Node, { cpu, memoryMb, gpu }: Resources): boolean =>
+  cpu <= node.cpus + 0.001 && memoryMb <= node.memoryMb && Math.ceil(gpu) <= node.gpus
+
+/** Names the node that has most of what the job misses. */
+function tooSmall(job: { tier: string; resources: Resources }, nodes: readonly Node[]): string {
+  const { cpu, memoryMb, gpu } = job.resources
+  const missing = (node: Node): number =>
+    Math.max(cpu / node.cpus, memoryMb / node.memoryMb, gpu === 0 ? 0 : Math.ceil(gpu) / (node.gpus || 0.001))
+  const [largest] = [...nodes].sort((a, b) => missing(a) - missing(b))
+  const asked = describeResources({
+    ...(cpu > 0 && { cpu }),
+    ...(memoryMb > 0 && { memoryMb }),
+    ...(gpu > 0 && { gpu }),
+  })
+  const has =
+    largest && describeResources({ cpu: largest.cpus, memoryMb: largest.memoryMb, gpu: largest.gpus })
+  return `No node of the tier ${job.tier} that is up has ${asked}; the largest for it, ${largest?.id ?? ''}, has ${has ?? ''}. The job waits until one is large enough.`
 }
 
 function unknown(catalogue: Catalogue, name: string, isStrict: boolean): QueueError {

@@ -1,17 +1,25 @@
 import { QueueError } from '../domain/errors.ts'
 import type { ClaimedJob, JobError, Json, Usage } from '../domain/job.ts'
-import { afterFailure, afterHandBack, type JobState } from '../domain/job-state.ts'
+import { afterFailure, afterHandBack, type Escalation, type JobState } from '../domain/job-state.ts'
 import { retryDelayMs } from '../domain/retry-policy.ts'
+import { escalate } from '../domain/tiers.ts'
 import type { Finish } from '../store/jobs/finish.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
 /** How a run ended, in the words of who ran it. */
 export type RunEnd =
   | { kind: 'succeeded'; result: Json; usage: Usage }
-  /** `isFinal`: no further attempt would help. `reason`: for the timeline, instead of the error's code. */
-  | { kind: 'failed'; error: JobError; isFinal: boolean; usage: Usage; reason?: string }
+  /** `isFinal`: no further attempt would help. `reason`: for the timeline, instead of the error's code. `outOfMemoryMb`: the limit that it was killed at. */
+  | {
+      kind: 'failed'
+      error: JobError
+      isFinal: boolean
+      usage: Usage
+      reason?: string
+      outOfMemoryMb?: number
+    }
 
-type FinishDeps = Pick<QueueDeps, 'finishBatch' | 'signals'>
+type FinishDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'nodes' | 'tiers'>
 
 /**
  * T4 and T5: the holder ends its run. Answers with the state that the job went to; null when it was not its holder's any more, and nothing was changed.
@@ -30,8 +38,34 @@ export async function finishJob(
     { failures: job.failures, maxAttempts: job.retry.maxAttempts },
     { isFinal: end.isFinal, delayMs: retryDelayMs(job.retry, job.failures + 1) },
   )
-  return write(deps, bootId, { ...identity, outcome: 'failed', error: end.error, next, reason: end.reason })
+  const failed = { ...identity, outcome: 'failed' as const, error: end.error }
+  const escalation =
+    next.state === 'pending' && job.retry.escalateTier && end.outOfMemoryMb !== undefined
+      ? await findEscalation(deps, { ...job, limitMb: end.outOfMemoryMb })
+      : null
+  return write(
+    deps,
+    bootId,
+    escalation && next.state === 'pending'
+      ? { ...failed, next: { ...next, escalation }, reason: describeEscalation(end.error.code, escalation) }
+      : { ...failed, next, reason: end.reason },
+  )
 }
+
+async function findEscalation(
+  deps: Pick<QueueDeps, 'nodes' | 'tiers'>,
+  job: Pick<ClaimedJob, 'tier' | 'resources'> & { limitMb: number },
+): Promise<Escalation | null> {
+  const nodes = await deps.nodes.listLive()
+  return escalate(deps.tiers, job, (tier) => {
+    const memories = nodes.filter((node) => node.tiers.includes(tier)).map((node) => node.memoryMb)
+    return memories.length > 0 ? Math.max(...memories) : undefined
+  })
+}
+
+/** For the timeline. */
+const describeEscalation = (code: string, { tier, memoryMb }: Escalation): string =>
+  `${code}: goes on in tier ${tier} with ${String(memoryMb)} MiB`
 
 /** T6: gives a job back unended; it costs no attempt. */
 export async function handBackJob(

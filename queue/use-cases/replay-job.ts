@@ -1,5 +1,5 @@
 import { QueueError } from '../domain/errors.ts'
-import type { Json } from '../domain/job.ts'
+import type { JobSpec, Json } from '../domain/job.ts'
 import { isTerminal } from '../domain/job-state.ts'
 import type { Actor } from '../domain/user.ts'
 import { findJob } from './find-job.ts'
@@ -19,7 +19,7 @@ export async function replayJob(
   change: {
     payload?: Json | undefined
     idempotency: { key: string; body: string } | null
-    check: (job: { task: string; payload: Json; tier: string }) => void
+    check: (job: Pick<JobSpec, 'task' | 'payload' | 'tier' | 'resources'>) => void
   },
 ): Promise<Submitted> {
   const job = await findJob(deps, actor, id)
@@ -29,7 +29,7 @@ export async function replayJob(
       `Job ${id} is ${job.state}; only a job that has ended can be replayed.`,
     )
   const payload = change.payload === undefined ? job.payload : change.payload
-  change.check({ task: job.task, payload, tier: job.tier })
+  change.check({ ...job, payload })
   return submitJob(
     deps,
     { ...actor, tenant: job.tenant },

@@ -133,3 +133,28 @@ test('the catalogue shows kind, schemas, defaults and where a task runs', async 
     nodes: { small: 1, medium: 1 },
   })
 })
+
+test('a job that asks for more than any live node of its tier has is accepted with a warning that names the largest', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  await aNodeWith(deps, [resize], ['small'])
+  await aNodeWith(deps, [], ['medium'])
+  const token = await tokenOf('user')
+  const submit = async (resources: object) => {
+    const body = { task: 'resize', payload: { width: 1 }, resources }
+    return (await call('POST', '/v1/jobs', { token, body })).body.warnings as string[] | undefined
+  }
+  expect(await submit({ cpu: 2, memoryMb: 4096 })).toBeUndefined()
+  await deps.nodes.register(
+    {
+      ...{ id: 'tiny', bootId: deps.newId(), tiers: ['heavy'], tasks: [resize] },
+      ...{ cpus: 1, memoryMb: 9000, gpus: 0, concurrency: 2, version: '0' },
+    },
+    60_000,
+  )
+  await waitFor(async () => {
+    const [warning = ''] = (await submit({ cpu: 8, memoryMb: 9000 })) ?? []
+    return warning.startsWith(
+      'No node of the tier heavy that is up has 8 cpu, 9000 MiB; the largest for it, tiny, has 1 cpu, 9000 MiB, 0 gpu.',
+    )
+  })
+})

@@ -26,6 +26,7 @@ const defaults = z.strictObject({
       maxAttempts: z.number().int().min(1).max(100),
       backoffMs: z.number().int().min(0).max(maxBackoffMs),
       strategy: z.enum(['fixed', 'exponential']),
+      escalateTier: z.boolean(),
     })
     .partial(),
   resources: z

@@ -24,7 +24,7 @@ export function refuseFieldsNotYet(json: unknown): void {
 const usual = {
   priority: 5,
   timeoutMs: 3_600_000,
-  retry: { maxAttempts: 3, backoffMs: 1000, strategy: 'exponential' },
+  retry: { maxAttempts: 3, backoffMs: 1000, strategy: 'exponential', escalateTier: false },
 } as const
 
 /** How a gateway checks submissions. */
@@ -55,14 +55,15 @@ export async function toSpec(
     },
   })
   const payload = (body.payload ?? null) as Json
-  const warnings = checkTask(catalogue, { task: body.task, payload, tier: tier.name }, checkOptions(deps))
+  const asked = {
+    ...{ task: body.task, payload, tier: tier.name },
+    // 0: a slot's share of its node. By its requirement alone it asks for the GPUs of a node of the tier; by resources for what they name.
+    resources: { cpu: cpu ?? 0, memoryMb: memoryMb ?? 0, gpu: gpu ?? (body.requirement ? tier.gpu : 0) },
+  }
+  const warnings = checkTask(catalogue, asked, checkOptions(deps))
   return {
     spec: {
-      task: body.task,
-      payload,
-      tier: tier.name,
-      // 0: a slot's share of its node. By its requirement alone it asks for the GPUs of a node of the tier; by resources for what they name.
-      resources: { cpu: cpu ?? 0, memoryMb: memoryMb ?? 0, gpu: gpu ?? (body.requirement ? tier.gpu : 0) },
+      ...asked,
       priority: body.priority ?? defaults.priority ?? usual.priority,
       runAt: body.runAt ?? null,
       delayMs: body.delayMs ?? 0,

@@ -59,6 +59,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .option('--attempts <number>', 'how many it may take; default 3', wholeNumber)
     .option('--backoff <duration>', 'before the second attempt; default 1s', duration)
     .addOption(new Option('--strategy <name>', 'how the backoff grows').choices(['fixed', 'exponential']))
+    .option('--escalate-tier', 'after it ran out of memory, try again on the next larger tier')
     .option('--label <key=value>', 'several times for several', label)
     .option('--idempotency-key <key>', 'submitting again with the same key gives the first job')
     .option('--batch <file>', 'submit many: a job as JSON in each line; - for stdin')

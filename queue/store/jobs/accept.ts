@@ -21,7 +21,7 @@ const statement = `
     -- One JSON document: the driver writes it several times faster than arrays. Its null in a column is SQL's, also where a payload is null.
     SELECT * FROM json_to_recordset($1::json) AS t(
       id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
-      delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, labels jsonb, replay_of uuid,
+      delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, escalate_tier boolean, labels jsonb, replay_of uuid,
       idempotency_key text, body_hash bytea)
   ), keyed AS (
     -- In key order, so that two batches with the same keys can't wait for each other.
@@ -42,10 +42,10 @@ const statement = `
     FROM input, LATERAL (SELECT coalesce(run_at, now() + delay_ms * interval '1 millisecond') AS due_at) AS due
     WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
   ), inserted AS (
-    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
+    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
                       labels, replay_of, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
     SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
-           max_attempts, backoff_ms, backoff_strategy, labels, replay_of, due_at, is_due,
+           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, tenant, task
@@ -109,6 +109,7 @@ const toInput = ({ id, tenant, userId, spec, idempotency }: NewJob): object => (
   max_attempts: spec.retry.maxAttempts,
   backoff_ms: spec.retry.backoffMs,
   backoff_strategy: spec.retry.strategy,
+  escalate_tier: spec.retry.escalateTier ?? false,
   labels: spec.labels,
   replay_of: spec.replayOf,
   idempotency_key: idempotency?.key ?? null,

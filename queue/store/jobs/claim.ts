@@ -18,6 +18,7 @@ export interface ClaimedRow {
   max_attempts: number
   backoff_ms: number
   backoff_strategy: RetryPolicy['strategy']
+  escalate_tier: boolean
   attempt: number
   failures: number
   hand_backs: number
@@ -25,7 +26,7 @@ export interface ClaimedRow {
   waited_ms: number
 }
 
-export const claimedColumns = `id, tenant, task, tier, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, attempt, failures, hand_backs, fence,
+export const claimedColumns = `id, tenant, task, tier, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, escalate_tier, attempt, failures, hand_backs, fence,
   greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms`
 
 /**
@@ -78,7 +79,12 @@ export const toClaimedJob = (row: ClaimedRow): ClaimedJob => ({
   payload: row.payload,
   resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
   timeoutMs: row.timeout_ms,
-  retry: { maxAttempts: row.max_attempts, backoffMs: row.backoff_ms, strategy: row.backoff_strategy },
+  retry: {
+    maxAttempts: row.max_attempts,
+    backoffMs: row.backoff_ms,
+    strategy: row.backoff_strategy,
+    escalateTier: row.escalate_tier,
+  },
   attempt: row.attempt,
   failures: row.failures,
   handBacks: row.hand_backs,

@@ -1,5 +1,5 @@
 import type { JobError, Json, Usage } from '../../domain/job.ts'
-import type { JobState, NextAfterFailure } from '../../domain/job-state.ts'
+import type { Escalation, JobState, NextAfterFailure } from '../../domain/job-state.ts'
 import type { Postgres } from '../postgres.ts'
 
 /** How an attempt ended, as its holder reports it. */
@@ -21,11 +21,11 @@ export async function finishJobs(
   const column = <T>(pick: (finish: Finish) => T): T[] => finishes.map(pick)
   const rows = await postgres.query<{ id: string; fence: number; state: JobState }>(
     `WITH input AS (
-       SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[])
-         AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason)
+       SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[])
+         AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason, next_tier, next_memory_mb)
      ), locked AS MATERIALIZED (
        -- By id alone, as in the claim.
-       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.error, input.usage, reason, jobs.node_id, jobs.started_at,
+       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.error, input.usage, reason, next_tier, next_memory_mb, jobs.node_id, jobs.started_at,
               CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
        FROM jobs JOIN input ON input.id = jobs.id
        ORDER BY jobs.id FOR UPDATE OF jobs
@@ -36,6 +36,8 @@ export async function finishJobs(
          hand_backs = hand_backs + (outcome = 'handed-back')::integer,
          due_at = CASE WHEN next_state = 'pending' THEN now() + delay_ms * interval '1 millisecond' ELSE due_at END,
          ready = delay_ms = 0,
+         tier = CASE WHEN next_state = 'pending' THEN coalesce(next_tier, tier) ELSE tier END,
+         memory_mb = CASE WHEN next_state = 'pending' THEN coalesce(next_memory_mb, memory_mb) ELSE memory_mb END,
          result = locked.result::json,
          error = CASE WHEN next_state = 'cancelled' THEN jsonb_build_object('code', 'CANCELLED', 'message', 'Cancelled on request.', 'attempt', attempt)
                       WHEN outcome = 'handed-back' AND next_state = 'pending' THEN jobs.error
@@ -70,11 +72,17 @@ export async function finishJobs(
       column((finish) => (finish.outcome === 'succeeded' ? null : JSON.stringify(finish.error))),
       column((finish) => (finish.usage ? JSON.stringify(finish.usage) : null)),
       column(reasonOf),
+      column((finish) => escalationOf(finish)?.tier ?? null),
+      column((finish) => escalationOf(finish)?.memoryMb ?? null),
     ],
     'finish-jobs',
   )
   const states = new Map(rows.map((row) => [`${row.id} ${String(row.fence)}`, row.state]))
   return finishes.map((finish) => states.get(`${finish.id} ${String(finish.fence)}`) ?? null)
+}
+
+function escalationOf(finish: Finish): Escalation | undefined {
+  return finish.outcome !== 'succeeded' && finish.next.state === 'pending' ? finish.next.escalation : undefined
 }
 
 function reasonOf(finish: Finish): string | null {

@@ -19,6 +19,7 @@ export interface JobRow {
   max_attempts: number
   backoff_ms: number
   backoff_strategy: RetryPolicy['strategy']
+  escalate_tier: boolean
   labels: Record<string, string>
   replay_of: string | null
   due_at: Date
@@ -38,7 +39,7 @@ export interface JobRow {
   finished_at: Date | null
 }
 
-export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, labels,
+export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels,
   replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, error, usage, created_at, started_at, finished_at`
 
 export function toJob(row: JobRow): Job {
@@ -54,7 +55,12 @@ export function toJob(row: JobRow): Job {
     resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
     timeoutMs: row.timeout_ms,
     expiresAt: row.expires_at,
-    retry: { maxAttempts: row.max_attempts, backoffMs: row.backoff_ms, strategy: row.backoff_strategy },
+    retry: {
+      maxAttempts: row.max_attempts,
+      backoffMs: row.backoff_ms,
+      strategy: row.backoff_strategy,
+      escalateTier: row.escalate_tier,
+    },
     labels: row.labels,
     replayOf: row.replay_of,
     runAt: row.due_at,

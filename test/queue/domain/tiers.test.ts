@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { QueueError } from '../../../queue/domain/errors.ts'
-import { requirements, routeToTier, type Tier } from '../../../queue/domain/tiers.ts'
+import { escalate, requirements, routeToTier, type Tier } from '../../../queue/domain/tiers.ts'
 
 const table: Tier[] = [
   { name: 'small', cpu: 2, memoryMb: 4096, gpu: 0 },
@@ -60,4 +60,44 @@ test('a requirement whose tier is not configured is refused with those that are'
   expect(() => routeToTier(table.slice(0, 2), { requirement: 'heavy' })).toThrow(
     /heavy, which is not configured; the tiers are small, medium/,
   )
+})
+
+const noNodes = (): undefined => undefined
+
+test('a job that ran out of memory goes on in a later tier that has all that it asks for, with more memory, which a node there has', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...table),
+      resources,
+      fc.integer({ min: 1, max: 20_000 }),
+      fc.option(fc.integer({ min: 1, max: 20_000 }), { nil: undefined }),
+      (own, asked, limitMb, nodeMb) => {
+        const job = { tier: own.name, resources: { cpu: 0, memoryMb: 0, gpu: 0, ...asked }, limitMb }
+        const escalation = escalate(table, job, () => nodeMb)
+        const later = table.slice(table.indexOf(own) + 1)
+        const fitting = later.filter(
+          (tier) =>
+            tier.cpu >= job.resources.cpu &&
+            tier.gpu >= job.resources.gpu &&
+            tier.memoryMb >= job.resources.memoryMb &&
+            (nodeMb ?? tier.memoryMb) > limitMb,
+        )
+        expect(escalation?.tier).toBe(fitting[0]?.name)
+        if (!escalation) return
+        expect(escalation.memoryMb).toBeGreaterThan(limitMb)
+        expect(escalation.memoryMb).toBeLessThanOrEqual(2 * limitMb)
+        expect(escalation.memoryMb).toBeLessThanOrEqual(nodeMb ?? fitting[0]?.memoryMb ?? 0)
+      },
+    ),
+  )
+})
+
+test('there is nothing larger than the last tier, and a later tier with no more memory is passed over', () => {
+  const asked = { resources: { cpu: 0, memoryMb: 0, gpu: 0 }, limitMb: 512 }
+  expect(escalate(table, { ...asked, tier: 'heavy' }, noNodes)).toBeNull()
+  expect(escalate(table, { ...asked, tier: 'gone' }, noNodes)).toBeNull()
+  const withSameMemory = [table[0], { name: 'fast', cpu: 4, memoryMb: 4096, gpu: 0 }, table[2]].filter(
+    (tier) => tier !== undefined,
+  )
+  expect(escalate(withSameMemory, { ...asked, tier: 'small' }, noNodes)?.tier).toBe('heavy')
 })
