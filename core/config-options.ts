@@ -267,6 +267,20 @@ export const options = {
       'Into how many parts each GPU may be divided: a job that asks for a fraction of one gets as many as it needs, rounded up. 1 gives whole GPUs only.',
     )
     .meta({ unit: 'parts' }),
+  NODE_GPU_IDS: list
+    .pipe(
+      z
+        .array(
+          z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$/, 'must be indexes or UUIDs, such as 2,3'),
+        )
+        .min(1, 'must name at least one GPU'),
+    )
+    .transform((ids) => ids.map((id) => (/^\d{1,4}$/.test(id) ? Number(id) : id)))
+    .refine((ids) => new Set(ids).size === ids.length, 'must name each GPU once')
+    .optional()
+    .describe(
+      'Which GPUs of the machine the node hands out, comma-separated, by index or UUID as CUDA_VISIBLE_DEVICES takes them; by default 0, 1, … NODE_GPUS, where it is set too, must be their number. For several workers on one machine.',
+    ),
   TASK_COMMAND_ALLOW: list
     .default([])
     .describe(

@@ -11,6 +11,7 @@ import { type HoldDeps, holdJob } from './hold-job.ts'
 import type { LogShipper } from './log-shipper.ts'
 import type { NodeCapacity } from './node-allocator.ts'
 import type { NodeLease } from './node-lease.ts'
+import type { GpuId } from './node-resources.ts'
 import type { Run, Runs } from './runs.ts'
 import type { RunTaskOptions } from './run-task.ts'
 import { makeDirectIntake } from './direct-intake.ts'
@@ -22,6 +23,8 @@ export interface ClaimLoopOptions extends Omit<RunTaskOptions, 'hasLapsed'> {
   tiers: readonly string[]
   /** What it has for jobs, over all tiers. */
   capacity: NodeCapacity
+  /** What its GPUs are called; by default indexes from 0. */
+  gpuIds?: readonly GpuId[]
   /** How long running jobs may go on after a stop was asked for; the last `killGraceMs` of it are for killing. */
   drainDeadlineMs: number
   /** Largest checkpoint, as JSON. */
@@ -67,7 +70,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   const { deliveries, metrics, settings, log } = deps
   const { tiers, capacity, lease, runs, tasks } = options
   const concurrency = capacity.slots
-  const slots = makeSlots(capacity)
+  const slots = makeSlots(capacity, options.gpuIds)
   const serviceTimes = makeServiceTimes(deps.taskProfiles)
   const meanSizes = new Map<string, number>()
   const intake = new AbortController()

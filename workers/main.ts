@@ -27,7 +27,7 @@ import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeLogShipper } from './log-shipper.ts'
 import { makeNodeLease } from './node-lease.ts'
-import { measureResources } from './node-resources.ts'
+import { type GpuId, measureResources } from './node-resources.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRuns } from './runs.ts'
 import type { Task } from './task.ts'
@@ -41,6 +41,7 @@ const config = readConfigOrExit([
   'NODE_MEMORY_MB',
   'NODE_GPUS',
   'NODE_GPU_SHARES',
+  'NODE_GPU_IDS',
   'TASK_COMMAND_ALLOW',
   'TASK_HTTP_ALLOW',
   'TASK_HTTP_BODY_BYTES',
@@ -61,6 +62,7 @@ const config = readConfigOrExit([
   'LOG_FORMAT',
 ])
 const tiers = knownTiersOrExit(config.TIER)
+checkGpuIdsOrExit(config.NODE_GPU_IDS, config.NODE_GPUS)
 // Left over from Kubernetes or compose, a host name may hold what a node id may not.
 const nodeId =
   config.NODE_ID ??
@@ -142,6 +144,7 @@ const resources = await measureResources({
   cpus: config.NODE_CPUS,
   memoryMb: config.NODE_MEMORY_MB,
   gpus: config.NODE_GPUS,
+  gpuIds: config.NODE_GPU_IDS,
 })
 const lease = makeNodeLease(deps, {
   node: {
@@ -164,6 +167,7 @@ const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumer
 const claimLoop = makeClaimLoop(claimDeps, {
   tiers,
   capacity: { slots: config.CONCURRENCY, gpuShares: config.NODE_GPU_SHARES, ...resources },
+  ...(config.NODE_GPU_IDS && { gpuIds: config.NODE_GPU_IDS }),
   tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
   checkpointBytes: config.CHECKPOINT_LIMIT_BYTES,
@@ -202,6 +206,14 @@ await runProcess({
   // The consumers, the goodbye and the stores each have a limit of their own.
   stopDeadlineMs: config.DRAIN_DEADLINE_MS + 10_000,
 })
+
+function checkGpuIdsOrExit(ids: readonly GpuId[] | undefined, gpus: number | undefined): void {
+  if (!ids || gpus === undefined || gpus === ids.length) return
+  process.stderr.write(
+    `The configuration is wrong:\n  - NODE_GPU_IDS names ${String(ids.length)} of NODE_GPUS=${String(gpus)} GPUs; name as many, or leave NODE_GPUS unset.\n`,
+  )
+  process.exit(1)
+}
 
 function knownTiersOrExit(names: readonly string[]): string[] {
   const known = config.TIERS.map((tier) => tier.name)

@@ -4,7 +4,7 @@ export function setRunEnvironment(run: {
   attempt: number
   fence: number
   scratch: string
-  gpus: readonly number[]
+  gpus: readonly (number | string)[]
 }): void {
   process.env['NOODLE_JOB_ID'] = run.id
   process.env['NOODLE_ATTEMPT'] = String(run.attempt)

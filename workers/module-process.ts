@@ -31,7 +31,7 @@ interface Start {
   fence: number
   input: unknown
   lastCheckpoint: RunContext<unknown>['lastCheckpoint']
-  gpus: number[]
+  gpus: (number | string)[]
   scratch: string
   timeoutMs: number
 }

@@ -2,6 +2,9 @@ import { execFile } from 'node:child_process'
 import { availableParallelism, totalmem } from 'node:os'
 import { promisify } from 'node:util'
 
+/** How a GPU is told to programs: by its index, or by its UUID. */
+export type GpuId = number | string
+
 /** What a node offers to jobs. */
 export interface NodeResources {
   cpus: number
@@ -19,6 +22,7 @@ export async function measureResources(configured: {
   cpus?: number | undefined
   memoryMb?: number | undefined
   gpus?: number | undefined
+  gpuIds?: readonly GpuId[] | undefined
 }): Promise<NodeResources> {
   // 0 or a number above all memory means that there is no limit.
   const memoryLimit = process.constrainedMemory()
@@ -26,7 +30,7 @@ export async function measureResources(configured: {
   return {
     cpus: configured.cpus ?? availableParallelism(),
     memoryMb: configured.memoryMb ?? Math.floor(memoryBytes / mebibyte),
-    gpus: configured.gpus ?? (await countGpus()),
+    gpus: configured.gpus ?? configured.gpuIds?.length ?? (await countGpus()),
   }
 }
 

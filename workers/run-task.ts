@@ -35,18 +35,22 @@ export async function runTask(
     ...options
   }: RunTaskOptions & { notes: Pick<RunNotes, 'progress' | 'checkpoint' | 'lastCheckpoint'> },
 ): Promise<TaskEnd> {
-  const { job, gpus, limits, stopping } = run
+  const { job, gpus, heldGpus, limits, stopping } = run
   const { signal } = stopping
   const startedMs = performance.now()
-  let measured: Omit<Usage, 'wallMs'> = {}
+  let measured: Omit<Usage, 'wallMs' | 'gpuSeconds'> = {}
   let howStopped: string | undefined
-  const usage = (): Usage => ({ wallMs: Math.round(performance.now() - startedMs), ...measured })
+  const usage = (): Usage => {
+    const wallMs = Math.round(performance.now() - startedMs)
+    return { wallMs, ...measured, ...(heldGpus > 0 && { gpuSeconds: (heldGpus * wallMs) / 1000 }) }
+  }
   const failed = (code: JobErrorCode, message: string, isFinal: boolean, reason?: string): RunEnd => ({
     kind: 'failed',
     ...(reason !== undefined && { reason }),
     error: { code, message: storable(message), attempt: job.attempt },
     isFinal,
     usage: usage(),
+    ...(code === 'OUT_OF_MEMORY' && limits && { outOfMemoryMb: limits.memoryMb }),
   })
   const timer = setTimeout(
     () => stopping.abort({ reason: 'timeout', killGraceMs: options.killGraceMs } satisfies Stop),

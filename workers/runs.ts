@@ -1,5 +1,6 @@
 import type { ClaimedJob } from '../queue/domain/job.ts'
 import type { Boot } from './boot.ts'
+import type { GpuId } from './node-resources.ts'
 import type { Grant, RunLimits } from './slots.ts'
 import type { Stop } from './task.ts'
 
@@ -7,8 +8,10 @@ import type { Stop } from './task.ts'
 export interface Run {
   job: ClaimedJob
   boot: Boot
-  /** Indices of the GPUs that are its own, or that it has a share of. */
-  gpus: readonly number[]
+  /** The GPUs that are its own, or that it has a share of. */
+  gpus: readonly GpuId[]
+  /** How many these are, parts counted as parts. */
+  heldGpus: number
   /** Null: none. */
   limits: RunLimits | null
   /** Aborted with a Stop. The first one decides what is reported. */
@@ -22,7 +25,7 @@ export interface Runs {
   /** The same for a claim that names no job: until it is over, any job may be under way to here. */
   beginTake(): () => void
   isClaiming(jobId: string): boolean
-  begin(job: ClaimedJob, boot: Boot, grant?: Pick<Grant, 'gpus' | 'limits'>): Run
+  begin(job: ClaimedJob, boot: Boot, grant?: Pick<Grant, 'gpus' | 'heldGpus' | 'limits'>): Run
   end(run: Run): void
   find(jobId: string, fence: number): Run | undefined
   stopAll(stop: Stop): void
@@ -63,8 +66,8 @@ export function makeRuns(): Runs {
     },
     isClaiming: (jobId) => takes > 0 || claims.has(jobId),
     begin(job, boot, grant) {
-      const { gpus, limits } = grant ?? { gpus: [], limits: null }
-      const run: Run = { job, boot, gpus, limits, stopping: new AbortController() }
+      const { gpus, heldGpus, limits } = grant ?? { gpus: [], heldGpus: 0, limits: null }
+      const run: Run = { job, boot, gpus, heldGpus, limits, stopping: new AbortController() }
       runs.set(keyOf(job.id, job.fence), run)
       return run
     },

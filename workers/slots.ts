@@ -1,4 +1,5 @@
 import type { Resources } from '../queue/domain/job.ts'
+import type { GpuId } from './node-resources.ts'
 import {
   type Allocation,
   type FreeResources,
@@ -20,8 +21,9 @@ const leastMemoryMb = 512
 
 /** What a job may use of this node, from before its claim to its end. */
 export interface Grant {
-  /** Indices of the GPUs, from 0. */
-  gpus: readonly number[]
+  gpus: readonly GpuId[]
+  /** How many these are, parts counted as parts. */
+  heldGpus: number
   limits: RunLimits
   /** Gives it back; twice is harmless. */
   release: () => void
@@ -67,7 +69,8 @@ interface Waiter {
 
 export const defaultOvertakes = 16
 
-export function makeSlots(capacity: NodeCapacity): Slots {
+/** `gpuIds`: what the node's GPUs are called; by default indexes from 0. */
+export function makeSlots(capacity: NodeCapacity, gpuIds: readonly GpuId[] = []): Slots {
   const allocator = makeNodeAllocator(capacity)
   const share = shareOf(capacity)
   const waiting: Waiter[] = []
@@ -75,7 +78,14 @@ export function makeSlots(capacity: NodeCapacity): Slots {
 
   function tryGrant(need: Resources, isAlone = false): Grant | null {
     const allocation = allocator.take(need, isAlone)
-    return allocation && { gpus: allocation.gpus, limits: limitsOf(need), release: makeRelease(allocation) }
+    return (
+      allocation && {
+        gpus: allocation.gpus.map((index) => gpuIds[index] ?? index),
+        heldGpus: (allocation.gpus.length * allocation.sharesOfEach) / capacity.gpuShares,
+        limits: limitsOf(need),
+        release: makeRelease(allocation),
+      }
+    )
   }
 
   const limitsOf = (need: Resources): RunLimits => ({

@@ -1,6 +1,7 @@
 import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { ClaimedJob, Json, Usage } from '../queue/domain/job.ts'
 import type { TaskOffer } from '../queue/domain/node.ts'
+import type { GpuId } from './node-resources.ts'
 import type { RunLimits } from './slots.ts'
 
 /** What a task does on this node. It ends in one of three ways: it returns its result, throws PermanentFailure, or throws anything else (retry while attempts last). */
@@ -21,8 +22,8 @@ export interface LogSink {
 
 export interface TaskContext {
   job: ClaimedJob
-  /** Indices of the GPUs that are its own, or that it has a share of. */
-  gpus: readonly number[]
+  /** The GPUs that are its own, or that it has a share of. */
+  gpus: readonly GpuId[]
   /** For the processes that it starts; null: none. */
   limits: RunLimits | null
   /** Aborted when the run must end before its time. `reason` is a Stop. */
@@ -35,8 +36,8 @@ export interface TaskContext {
   checkpoint: (value: Json) => Promise<boolean>
   /** What an earlier attempt kept last, or null. */
   lastCheckpoint: () => Promise<Json>
-  /** What the run has used besides wall time, as far as the task can measure it. The last call counts. */
-  recordUsage: (usage: Omit<Usage, 'wallMs'>) => void
+  /** What the run has used besides time and GPUs, as far as the task can measure it. The last call counts. */
+  recordUsage: (usage: Omit<Usage, 'wallMs' | 'gpuSeconds'>) => void
   /** How its processes ended that were stopped, such as `SIGTERM, exit 143`; for the job's timeline. */
   recordStop: (how: string) => void
 }

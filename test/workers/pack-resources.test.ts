@@ -38,10 +38,11 @@ test('a job that asks for more than the node has holds nobody up', async () => {
 test('a random mix of commands never overlaps on a GPU, and never holds more than the node has', async () => {
   const stores = await openTestQueue()
   const { deps } = stores
-  const capacity = { cpus: 6, memoryMb: 6000, gpus: 3 }
+  const capacity = { cpus: 6, memoryMb: 6000 }
+  const gpuIds = ['2', 'GPU-5a', '11']
   await startWorker(stores, {
     ...{ TIER: 'heavy', CONCURRENCY: '8', NODE_GPU_SHARES: '2' },
-    ...{ NODE_CPUS: '6', NODE_MEMORY_MB: '6000', NODE_GPUS: '3' },
+    ...{ NODE_CPUS: '6', NODE_MEMORY_MB: '6000', NODE_GPU_IDS: gpuIds.join(',') },
   }).ready
   const log = join(aFolder(), 'log')
   const script = `echo "+ $NOODLE_JOB_ID $NOODLE_GPUS/$CUDA_VISIBLE_DEVICES" >> ${log}; sleep 0.0$(($$ % 10)); echo "- $NOODLE_JOB_ID" >> ${log}`
@@ -54,7 +55,7 @@ test('a random mix of commands never overlaps on a GPU, and never holds more tha
   const states = () => Promise.all([...asked.keys()].map((id) => stateOf(deps, id)))
   await dispatchUntil(deps, async () => (await states()).every((state) => state === 'succeeded'))
 
-  const running = new Map<string, { gpus: number[]; need: Resources }>()
+  const running = new Map<string, { gpus: string[]; need: Resources }>()
   let most = 0
   for (const line of readFileSync(log, 'utf8').trim().split('\n')) {
     const [sign, id = '', own = ''] = line.split(' ')
@@ -62,7 +63,7 @@ test('a random mix of commands never overlaps on a GPU, and never holds more tha
     else {
       const [gpus = '', visible] = own.split('/')
       expect(visible).toBe(gpus)
-      running.set(id, { gpus: gpus.split(',').filter(Boolean).map(Number), need: asked.get(id) ?? need({}) })
+      running.set(id, { gpus: gpus.split(',').filter(Boolean), need: asked.get(id) ?? need({}) })
     }
     const all = [...running.values()]
     most = Math.max(most, all.length)
@@ -70,13 +71,24 @@ test('a random mix of commands never overlaps on a GPU, and never holds more tha
     expect(total(({ cpu }) => cpu || capacity.cpus / 8)).toBeLessThanOrEqual(capacity.cpus)
     expect(total(({ memoryMb }) => memoryMb || capacity.memoryMb / 8)).toBeLessThanOrEqual(capacity.memoryMb)
     for (const { gpus, need } of all) expect(gpus).toHaveLength(Math.ceil(need.gpu))
-    for (let gpu = 0; gpu < capacity.gpus; gpu++) {
+    for (const gpu of gpuIds) {
       const shares = all.filter((run) => run.gpus.includes(gpu)).map((run) => Math.min(1, run.need.gpu))
       expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThanOrEqual(1)
     }
-    expect(all.flatMap(({ gpus }) => gpus).every((gpu) => gpu < capacity.gpus)).toBe(true)
+    expect(all.flatMap(({ gpus }) => gpus).filter((gpu) => !gpuIds.includes(gpu))).toEqual([])
   }
   expect(most).toBeGreaterThan(1)
+  for (const [id, { gpu }] of asked) {
+    const usage = (await deps.jobs.find(id, null))?.usage
+    // All parts are halves here, and so is what is held.
+    expect(usage?.gpuSeconds).toEqual(gpu === 0 ? undefined : (gpu * (usage?.wallMs ?? 0)) / 1000)
+  }
+})
+
+test('a worker whose NODE_GPU_IDS are not as many as NODE_GPUS does not start, and says so', async () => {
+  const worker = startWorker(await openTestQueue(), { NODE_GPUS: '1', NODE_GPU_IDS: '2,3' })
+  expect(await worker.exited).toBe(1)
+  expect(worker.output()).toContain('NODE_GPU_IDS names 2 of NODE_GPUS=1 GPUs')
 })
 
 const mix = fc.record({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Json } from '../../queue/domain/job.ts'
+import type { GpuId } from '../node-resources.ts'
 
 /*
  * The line protocol between a worker and the process of a task (docs/worker-protocol.md): one JSON object a line, in UTF-8. The task writes to its file
@@ -21,8 +22,8 @@ export interface StartMessage {
   input: Json
   /** What an earlier attempt told last; null when none did. */
   lastCheckpoint: Json
-  /** Indexes of the GPUs that are the run's own. */
-  gpus: number[]
+  /** The GPUs that are the run's own: indexes, or UUIDs where the node names its GPUs so. */
+  gpus: GpuId[]
   /** An empty folder, removed after the run. */
   scratch: string
   /** How long the run may take. */

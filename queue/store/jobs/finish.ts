@@ -82,7 +82,9 @@ export async function finishJobs(
 }
 
 function escalationOf(finish: Finish): Escalation | undefined {
-  return finish.outcome !== 'succeeded' && finish.next.state === 'pending' ? finish.next.escalation : undefined
+  return finish.outcome !== 'succeeded' && finish.next.state === 'pending'
+    ? finish.next.escalation
+    : undefined
 }
 
 function reasonOf(finish: Finish): string | null {

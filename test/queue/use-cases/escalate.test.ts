@@ -41,7 +41,10 @@ test('out of memory, a job goes from tier to tier with twice the memory each tim
     'OUT_OF_MEMORY',
     'OUT_OF_MEMORY',
   ])
-  expect(await balanceLedger(deps, { settleMs: -60_000, restMs: 0 })).toMatchObject({ missing: 0, surplus: 0 })
+  expect(await balanceLedger(deps, { settleMs: -60_000, restMs: 0 })).toMatchObject({
+    missing: 0,
+    surplus: 0,
+  })
 })
 
 test('nobody is moved to another tier who did not ask for it, ended, was cancelled, failed otherwise, or lost the job', async () => {
