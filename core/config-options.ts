@@ -93,6 +93,30 @@ export const options = {
       'Where the queue Redis is, with its password. It must not evict (`maxmemory-policy noeviction`) and should append (`appendonly yes`).',
     )
     .meta({ secret: true }),
+  CACHE_REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
+    .optional()
+    .describe(
+      'Where the cache Redis is, which may evict; by default the queue Redis serves, and then ended jobs are cached in processes only, so that it stays small.',
+    )
+    .meta({ secret: true }),
+  CACHE_LOCAL_BYTES: integer(0)
+    .default(33_554_432)
+    .describe('Most memory that the cache within a process takes; 0 for none.')
+    .meta({ unit: 'bytes' }),
+  CACHE_LOCAL_SECONDS: integer(1, 86_400)
+    .default(300)
+    .describe('How long the cache within a process keeps what it holds.')
+    .meta({ unit: 's' }),
+  CACHE_REDIS_SECONDS: integer(1, 2_592_000)
+    .default(3600)
+    .describe('How long the cache Redis keeps what it holds: results of jobs with `cache`, and ended jobs.')
+    .meta({ unit: 's' }),
+  CACHE_ENTRY_BYTES: integer(1024)
+    .default(262_144)
+    .describe('Largest entry of the cache; what is larger is read from Postgres each time.')
+    .meta({ unit: 'bytes' }),
 
   PORT: port.default(8080).describe('Where the gateway listens; 0 takes a free port.'),
   HOST: z

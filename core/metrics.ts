@@ -113,6 +113,17 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    cacheLookups: new Counter({
+      name: 'noodle_cache_lookups_total',
+      help: 'Lookups in the cache by kind (task: results, job, user) and by where the answer was: local, redis, or none (miss).',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    cacheLocalBytes: new Gauge({
+      name: 'noodle_cache_local_bytes',
+      help: "What the local level of this process' cache holds, as it is counted against CACHE_LOCAL_BYTES.",
+      registers,
+    }),
     storeCheck: new Gauge({
       name: 'noodle_store_check',
       help: 'Whether Redis and Postgres are as they must be, as ops last saw them: 1 for yes, 0 for no; a check that could not be made is missing.',

@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { makeTimeOrderedIds } from '../core/time-ordered-id.ts'
 import { openAuditTable } from './store/audit-table.ts'
+import { makeCache } from './store/cache.ts'
 import { openCanariesTable } from './store/canaries-table.ts'
 import { type Checkpoint, openCheckpointsTable } from './store/checkpoints-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
@@ -23,7 +24,7 @@ import { makeRateCounts } from './store/rate-counts.ts'
 import { makeRedisCounter } from './store/redis-counter.ts'
 import { makePostgresNotices } from './store/postgres-notices.ts'
 import { openRedisWatchTable } from './store/redis-watch-table.ts'
-import { closeRedis, openRedis, untilReady } from './store/redis.ts'
+import { closeRedis, openRedis, type RedisPurpose, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
 import { makeSignals } from './store/signals.ts'
 import { makeTaskProfiles } from './store/task-profiles.ts'
@@ -41,6 +42,11 @@ export const queueOptions = [
   'DATABASE_POOL_SIZE',
   'STATEMENT_TIMEOUT_MS',
   'REDIS_URL',
+  'CACHE_REDIS_URL',
+  'CACHE_LOCAL_BYTES',
+  'CACHE_LOCAL_SECONDS',
+  'CACHE_REDIS_SECONDS',
+  'CACHE_ENTRY_BYTES',
   'TIERS',
   'DISPATCH_WINDOW',
   'LEASE_SECONDS',
@@ -78,8 +84,8 @@ export async function openQueue(
   const openPool = (poolSize: number, statementTimeoutMs: number, inspect?: PostgresOptions['inspect']) =>
     openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs, name, log, inspect })
   const redisConnections: ReturnType<typeof openRedis>[] = []
-  const connect = (purpose: 'commands' | 'worker' | 'subscriber') => {
-    const redis = openRedis({ redisUrl: config.REDIS_URL, purpose, name, log })
+  const connect = (purpose: RedisPurpose, redisUrl = config.REDIS_URL) => {
+    const redis = openRedis({ redisUrl, purpose, name, log })
     redisConnections.push(redis)
     return redis
   }
@@ -88,7 +94,8 @@ export async function openQueue(
   // A renewal that hangs in a connection gone dead must end early enough for another one, over a new connection.
   const leases = openPool(2, Math.min(config.STATEMENT_TIMEOUT_MS, config.LEASE_SECONDS * 250))
   const commands = connect('commands')
-  await untilReady(commands, redisDeadlineMs)
+  const cacheRedis = connect('cache', config.CACHE_REDIS_URL)
+  await Promise.all([untilReady(commands, redisDeadlineMs), untilReady(cacheRedis, redisDeadlineMs)])
 
   const jobs = openJobsTable(postgres)
   const checkpoints = openCheckpointsTable(postgres)
@@ -105,6 +112,17 @@ export async function openQueue(
     users: openUsersTable(postgres),
     refreshTokens: openRefreshTokensTable(postgres),
     audit: openAuditTable(postgres),
+    cache: makeCache(
+      { redis: cacheRedis, signals },
+      {
+        localBytes: config.CACHE_LOCAL_BYTES,
+        localMs: config.CACHE_LOCAL_SECONDS * 1000,
+        redisMs: config.CACHE_REDIS_SECONDS * 1000,
+        entryBytes: config.CACHE_ENTRY_BYTES,
+        hasOwnRedis: config.CACHE_REDIS_URL !== undefined,
+        ...{ log, metrics },
+      },
+    ),
     ledger: openLedgerTable(postgres),
     canaries: openCanariesTable(postgres),
     checkpoints,

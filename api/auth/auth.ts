@@ -1,9 +1,8 @@
-import { performance } from 'node:perf_hooks'
 import { QueueError } from '../../queue/domain/errors.ts'
 import { type Actor, type Permission, permissionsOfRole, type User } from '../../queue/domain/user.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import type { GatewayConfig } from '../gateway-config.ts'
-import { type AccessTokens, type Audience, makeAccessTokens } from './access-tokens.ts'
+import { type AccessTokens, type Audience, type Claims, makeAccessTokens } from './access-tokens.ts'
 
 export interface Auth {
   /** Who sends this Authorization header; undefined without one. @throws BAD_TOKEN */
@@ -18,21 +17,15 @@ export interface Auth {
 /** How long the dashboard's login holds. */
 export const dashboardSeconds = 8 * 3600
 
-/** A user whose rights changed keeps the old ones at most this long. */
-const maxUserAgeMs = 5000
-const maxUsers = 10_000
-
 /**
  * Tokens carry who the user is; what the user may do now comes from the users' rows, at most five seconds old: a token that was issued before a change of
  * role, password or standing is refused.
  */
 export function makeAuth(options: {
   config: Pick<GatewayConfig, 'AUTH_JWT_SECRET' | 'AUTH_JWT_PREVIOUS_SECRETS' | 'ACCESS_TOKEN_SECONDS'>
-  queue: Pick<QueueDeps, 'users' | 'newId'>
-  nowMs?: () => number
+  queue: Pick<QueueDeps, 'users' | 'cache' | 'newId'>
 }): Auth {
-  const { config, queue, nowMs = () => performance.now() } = options
-  const users = new Map<string, { user: Promise<User | null>; readAtMs: number }>()
+  const { config, queue } = options
 
   const tokensFor = (audience: Audience, lifeSeconds: number) =>
     makeAccessTokens({
@@ -45,21 +38,15 @@ export function makeAuth(options: {
   const tokens = tokensFor('noodle-api', config.ACCESS_TOKEN_SECONDS)
   const dashboardTokens = tokensFor('noodle-admin', dashboardSeconds)
 
-  function currentUser(id: string): Promise<User | null> {
-    const known = users.get(id)
-    if (known && nowMs() - known.readAtMs < maxUserAgeMs) return known.user
-    const [oldest] = users.keys()
-    if (users.size >= maxUsers && oldest !== undefined) users.delete(oldest)
-    const user = queue.users.find(id)
-    users.delete(id)
-    users.set(id, { user, readAtMs: nowMs() })
-    user.catch(() => users.delete(id)) // a failure is not remembered
-    return user
+  async function currentUser(claims: Claims): Promise<User | null> {
+    const load = () => queue.users.find(claims.sub)
+    const user = await queue.cache.readUser(claims.sub, load)
+    return isOfNoUse(user, claims) ? queue.cache.refreshUser(claims.sub, load) : user
   }
 
   async function toActor(from: AccessTokens, token: string): Promise<Actor> {
     const claims = from.verify(token)
-    const user = await currentUser(claims.sub)
+    const user = await currentUser(claims)
     if (!user || user.disabledAt || user.tokenVersion !== claims.ver)
       throw new QueueError('BAD_TOKEN', 'The access token is not valid any more; log in again.')
     return { userId: user.id, username: user.username, role: user.role, tenant: user.tenant }
@@ -81,3 +68,13 @@ export function makeAuth(options: {
     },
   }
 }
+
+/**
+ * A cached user who is older than the token (somebody who changed a password logs in at once), or who would give the token more than it was signed with:
+ * the cache may take rights away, but never give them.
+ */
+const isOfNoUse = (user: User | null, claims: Claims): boolean =>
+  user !== null &&
+  (user.tokenVersion < claims.ver ||
+    (user.tokenVersion === claims.ver &&
+      (user.role !== claims.role || user.tenant !== claims.tenant || user.username !== claims.username)))

@@ -1,4 +1,5 @@
 import { authRoutes } from './auth/auth-routes.ts'
+import { clearCacheRoute } from './cache/clear-cache.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
 import { cancelJobRoute } from './jobs/cancel-job.ts'
 import { getJobRoute } from './jobs/get-job.ts'
@@ -31,6 +32,7 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     ...nodeRoutes(deps),
     ...taskRoutes(deps),
     ...userRoutes(deps),
+    clearCacheRoute(deps),
     ...systemRoutes(deps),
   ]
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { version } from '../../core/version.ts'
 import { makeCli } from './cli.ts'
+import { addCache } from './commands/cache.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -44,6 +45,7 @@ export function makeProgram(): Command {
   addDrain(program, cli)
   addToken(program, cli)
   addUsers(program, cli)
+  addCache(program, cli)
   addMigrate(program, cli)
   addConfig(program, cli)
   addDoctor(program, cli)

@@ -1,3 +1,5 @@
+import { type CacheEntry, cacheName } from '../domain/cache-name.ts'
+
 /*
  * Every Redis key and channel of the platform. The braces keep what one command touches in one slot of a Redis Cluster.
  */
@@ -31,3 +33,29 @@ export const logChannel = (jobId: string): string => `noodle:log:${jobId}`
 
 /** set, the ids of jobs that may have such a stream; no TTL. Workers to ops, who clear away what dead workers left. */
 export const openLogsKey = 'noodle:open-logs'
+
+/** channel; a pattern of names: what it matches left the cache. Who cleared to all processes with a local level. */
+export const clearedChannel = 'noodle:cleared'
+
+/**
+ * string, JSON; TTL: what its kind may be old, at most CACHE_REDIS_SECONDS. In the cache Redis. Gateways (jobs, users) and workers (results) to gateways. Name, tenant
+ * and detail are escaped, so no part of a key can pass for another.
+ */
+export const cacheKey = (entry: CacheEntry): string =>
+  `${cachePrefix}${[cacheName(entry), entry.tenant, entry.detail].map(escapePart).join(':')}`
+
+const cachePrefix = 'noodle-cache:'
+
+/** Keeps letters, digits, dots, dashes and underscores. */
+const escapePart = (text: string): string =>
+  encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*~]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+
+/** The name that a key of the cache was made of, as it stands there: names that are valid have nothing to escape. */
+export const nameInCacheKey = (key: string): string => key.slice(cachePrefix.length).split(':', 1)[0] ?? ''
+
+/** For SCAN: the keys of names that begin so. What is a sign of Redis' patterns is taken as it is. */
+export const cacheKeysBeginning = (prefix: string): string =>
+  `${`${cachePrefix}${prefix}`.replace(/[*?[\]^\\]/g, '\\$&')}*`

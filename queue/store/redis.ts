@@ -14,7 +14,12 @@ const failFast = {
 /** For BullMQ's workers and for subscriptions: commands wait until Redis is back. BullMQ asks for exactly this. */
 const patient = { enableOfflineQueue: true, maxRetriesPerRequest: null, connectTimeout: 5000 }
 
-export type RedisPurpose = 'commands' | 'worker' | 'subscriber'
+/** For the cache: nothing is tried twice, the record has it anyway. */
+const oneTry = { ...failFast, maxRetriesPerRequest: 0 }
+
+const optionsFor = { commands: failFast, cache: oneTry, worker: patient, subscriber: patient }
+
+export type RedisPurpose = keyof typeof optionsFor
 
 export interface RedisOptionsInput {
   redisUrl: string
@@ -27,7 +32,7 @@ export interface RedisOptionsInput {
 /** Opens a connection, which goes on connecting in the background. Reconnects for ever: 50 ms, doubling to 2 s, with jitter. */
 export function openRedis({ redisUrl, purpose, name, log }: RedisOptionsInput): Redis {
   const redis = new Redis(redisUrl, {
-    ...(purpose === 'commands' ? failFast : patient),
+    ...optionsFor[purpose],
     disconnectTimeout: 200, // ioredis holds the process up for this long when a connection that is down is closed
     connectionName: `noodle-${name}-${purpose}`,
     retryStrategy: (times) => Math.min(2000, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2),

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { makeBatch } from '../../core/batch.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { PostgresNotices } from './postgres-notices.ts'
-import { cancelChannel, changedChannel, submittedChannel } from './redis-keys.ts'
+import { cancelChannel, changedChannel, clearedChannel, submittedChannel } from './redis-keys.ts'
 
 /**
  * Messages that make things quicker and nothing true: each receiver also looks by itself, so one that is lost costs a second at most. They go through Redis,
@@ -13,11 +13,14 @@ export interface Signals {
   tellSubmitted(): void
   tellChanged(ids: readonly string[]): void
   tellCancel(nodeId: string, jobId: string): void
+  /** Names that match the pattern left the cache. What was not heard of is kept until its time is up. */
+  tellCleared(pattern: string): void
   onSubmitted(hear: () => void): Promise<void>
   /** Only while Redis is away: many listen, and each submission would be told to all of them. */
   onSubmittedWithoutRedis(hear: () => void): Promise<void>
   onChanged(hear: (ids: string[]) => void): Promise<void>
   onCancel(nodeId: string, hear: (jobId: string) => void): Promise<void>
+  onCleared(hear: (pattern: string) => void): Promise<void>
   close(): Promise<void>
 }
 
@@ -108,6 +111,9 @@ export function makeSignals(
     tellCancel(nodeId, jobId) {
       void tell(cancelChannel(nodeId), jobId)
     },
+    tellCleared(pattern) {
+      void tell(clearedChannel, pattern)
+    },
     onSubmitted: (hearer) => hear(submittedChannel, () => hearer()),
     onSubmittedWithoutRedis(hearer) {
       listen()
@@ -116,6 +122,7 @@ export function makeSignals(
     },
     onChanged: (hearer) => hear(changedChannel, (message) => hearer(message.split(','))),
     onCancel: (nodeId, hearer) => hear(cancelChannel(nodeId), hearer),
+    onCleared: (hearer) => hear(clearedChannel, hearer),
     async close() {
       listening?.removeAllListeners('close')
       await standIn?.close()

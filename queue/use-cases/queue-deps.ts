@@ -7,6 +7,7 @@ import type { Tier } from '../domain/tiers.ts'
 import type { AuditTable } from '../store/audit-table.ts'
 import type { CanariesTable } from '../store/canaries-table.ts'
 import type { Checkpoint, CheckpointsTable } from '../store/checkpoints-table.ts'
+import type { Cache } from '../store/cache.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
@@ -36,6 +37,7 @@ export interface QueueDeps {
   users: UsersTable
   refreshTokens: RefreshTokensTable
   audit: AuditTable
+  cache: Cache
   ledger: LedgerTable
   canaries: CanariesTable
   checkpoints: CheckpointsTable

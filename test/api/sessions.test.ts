@@ -9,16 +9,14 @@ beforeAll(async () => {
   passwordHash = await hashPassword(password)
 })
 
-test('a user who is disabled, or whose role or password changes, is out within five seconds', async () => {
-  let nowMs = 0
-  const { call, aUser, tokenOf, gateway: deps } = await openTestGateway({}, { nowMs: () => nowMs })
+test('a user who is disabled, or whose role or password changes, is out', async () => {
+  const { call, aUser, tokenOf, gateway: deps } = await openTestGateway()
   const admin = await tokenOf('admin')
   for (const change of [{ disabled: true }, { role: 'worker' }, { password: 'another long password' }]) {
     const someone = await aUser('user')
     const token = deps.auth.tokens.issue(someone)
     expect((await call('GET', '/v1/jobs', { token })).status).toBe(200)
     expect((await call('PATCH', `/v1/users/${someone.id}`, { token: admin, body: change })).status).toBe(200)
-    nowMs += 5000
     expect((await call('GET', '/v1/jobs', { token })).status).toBe(401)
   }
 })

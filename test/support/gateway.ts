@@ -49,7 +49,7 @@ export const testSecret = 'test secret of more than thirty-two bytes'
 /** The gateway's app on real stores and a free port; it closes itself after the test. */
 export async function openTestGateway(
   settings: Record<string, string> = {},
-  options: { nowMs?: () => number; redisUrl?: string } = {},
+  options: { redisUrl?: string; env?: Record<string, string> } = {},
 ): Promise<TestGateway> {
   const { deps, databaseUrl, redisUrl } = await openTestQueue({}, options)
   const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
@@ -58,7 +58,7 @@ export async function openTestGateway(
   let isStopping = false
   const gateway: GatewayDeps = {
     queue: deps,
-    auth: makeAuth({ config, queue: deps, ...(options.nowMs && { nowMs: options.nowMs }) }),
+    auth: makeAuth({ config, queue: deps }),
     watch,
     logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEvent }),
     fleet,

@@ -22,12 +22,13 @@ import { testRedis } from './test-redis.ts'
  */
 export async function openTestQueue(
   settings: Partial<QueueDeps['settings']> = {},
-  options: { redisUrl?: string; hasFastPath?: boolean } = {},
+  options: { redisUrl?: string; hasFastPath?: boolean; env?: Record<string, string> } = {},
 ): Promise<{ deps: QueueDeps; databaseUrl: string; redisUrl: string }> {
   const [databaseUrl, redisUrl] = [await testDatabase(), options.redisUrl ?? (await testRedis())]
   const config = readConfig(queueOptions, {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
+    ...options.env,
     ...(settings.crashLimit !== undefined && { CRASH_LIMIT: String(settings.crashLimit) }), // claims know it from here
   })
   const queue = await openQueue(config, { name: 'test', log: silentLogger, metrics: makeMetrics() })

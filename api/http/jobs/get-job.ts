@@ -1,4 +1,4 @@
-import { findJob } from '../../../queue/use-cases/find-job.ts'
+import { readJob } from '../../../queue/use-cases/find-job.ts'
 import { jobView } from '../../contract/job-shapes.ts'
 import { idParam } from '../../contract/page-shapes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -18,6 +18,6 @@ export const getJobRoute = (deps: GatewayDeps) =>
       404: { description: 'No such job, or another tenant’s' },
     },
     async handle(call) {
-      return { status: 200, body: toJobView(await findJob(deps.queue, actorOf(call), call.params.id)) }
+      return { status: 200, body: toJobView(await readJob(deps.queue, actorOf(call), call.params.id)) }
     },
   })

@@ -81,7 +81,7 @@ export const userRoutes = (deps: GatewayDeps) => [
     access: 'manage',
     tag: 'Users',
     summary: 'Change a user',
-    description: "All the user's tokens end with it, within five seconds.",
+    description: "All the user's tokens end with it: at once as a rule, within five seconds at most.",
     params: idParam,
     body: changeUserBody,
     responses: {
@@ -95,6 +95,7 @@ export const userRoutes = (deps: GatewayDeps) => [
       const user = await deps.queue.users.update(call.params.id, { passwordHash, role, isDisabled: disabled })
       if (user === 'last-admin') throw lastAdmin()
       if (!user) throw notFound(call.params.id)
+      await deps.queue.cache.forgetUser(user.id)
       await audit(deps, call, 'user.change', user.id, {
         hasNewPassword: password !== undefined,
         ...(role !== undefined && { role }),
@@ -120,6 +121,7 @@ export const userRoutes = (deps: GatewayDeps) => [
       const outcome = await deps.queue.users.remove(call.params.id)
       if (outcome === 'last-admin') throw lastAdmin()
       if (outcome === 'not-found') throw notFound(call.params.id)
+      await deps.queue.cache.forgetUser(call.params.id)
       await audit(deps, call, 'user.remove', call.params.id, {})
       return { status: 204 }
     },

@@ -269,3 +269,12 @@ test('tasks lists what there is, and tasks new writes a file once', async () => 
   expect(await cli('tasks', 'new', 'greet', '--dir', dir)).toMatchObject({ code: 1 })
   expect(await cli('tasks', 'new', 'two words', '--dir', dir)).toMatchObject({ code: 2 })
 })
+
+test('cache clear forgets what matches, and says what it takes for a pattern', async () => {
+  expect(await cli('cache', 'clear', 'task_none*')).toMatchObject({
+    code: 0,
+    stdout: '0 entries forgotten.\n',
+  })
+  const refused = await cli('cache', 'clear', 'tasks')
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('task_, job_, user_') })
+})
