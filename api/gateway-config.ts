@@ -19,6 +19,8 @@ export const gatewayOptions = [
   'BATCH_LIMIT_BYTES',
   'BATCH_LIMIT_JOBS',
   'STRICT_TASKS',
+  'SECRETS_KEY',
+  'SECRETS_PREVIOUS_KEYS',
   'CLUSTER_SIZE',
   'SHUTDOWN_DELAY_MS',
 ] as const

@@ -5,10 +5,12 @@ import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { openSecretBox } from '../queue/domain/secret-box.ts'
 import { makeCatalogueView } from '../queue/use-cases/catalogue.ts'
 import { makeCheckPayload } from '../queue/use-cases/check-payload.ts'
 import { makeFleetView } from '../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
+import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeApp } from './http/app.ts'
@@ -23,6 +25,7 @@ const metrics = makeMetrics()
 await migrateWhenUp(config.DATABASE_URL, log)
 const queue = await openQueue(config, { name: 'gateway', log, metrics })
 const watch = makeJobWatch(queue.deps)
+const secretBox = openSecretBox(config)
 const fleet = makeFleetView(queue.deps)
 let isStopping = false
 
@@ -36,6 +39,7 @@ const server = createServer(
     fleet,
     catalogue: makeCatalogueView(queue.deps, fleet),
     checkPayload: makeCheckPayload(),
+    secretBox,
     config,
     pingPostgres: () => queue.pingPostgres(),
     isStopping: () => isStopping,
@@ -46,6 +50,13 @@ const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop
 const firstAdmin: Component = {
   name: 'first admin',
   start: () => makeFirstAdmin(queue.deps, config.ADMIN_PASSWORD),
+  stop: () => Promise.resolve(),
+}
+const secretKeeper: Component = {
+  name: 'secrets',
+  async start() {
+    if (secretBox) await resealSecrets(queue.deps, secretBox)
+  },
   stop: () => Promise.resolve(),
 }
 const listener: Component = {
@@ -67,7 +78,7 @@ const listener: Component = {
 
 await runProcess({
   log,
-  components: [stores, firstAdmin, watch, listener],
+  components: [stores, firstAdmin, secretKeeper, watch, listener],
   stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000,
 })
 

@@ -253,6 +253,19 @@ export const options = {
     .optional()
     .describe('How long the logs of ended jobs are kept; by default, and at most, as long as the jobs.')
     .meta({ unit: 'days' }),
+  SECRETS_KEY: secretKey
+    .optional()
+    .describe(
+      'Encrypts the secrets of tenants (docs/secrets.md), for gateways and workers. At least 32 bytes. Without it no secrets are kept, and workers offer no tasks that use them.',
+    )
+    .meta({ secret: true }),
+  SECRETS_PREVIOUS_KEYS: list
+    .pipe(z.array(secretKey))
+    .default([])
+    .describe(
+      'Other values of SECRETS_KEY, comma-separated: what they have encrypted can still be read, and gateways encrypt it anew at their start.',
+    )
+    .meta({ secret: true }),
 
   TIER: list
     .transform((tiers) => tiers.map((tier) => (tier === 'large' ? 'heavy' : tier)))

@@ -26,6 +26,7 @@ import { makePostgresNotices } from './store/postgres-notices.ts'
 import { openRedisWatchTable } from './store/redis-watch-table.ts'
 import { closeRedis, openRedis, type RedisPurpose, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
+import { openSecretsTable } from './store/secrets-table.ts'
 import { makeSignals } from './store/signals.ts'
 import { makeTaskProfiles } from './store/task-profiles.ts'
 import { openTasksTable } from './store/tasks-table.ts'
@@ -127,6 +128,7 @@ export async function openQueue(
     canaries: openCanariesTable(postgres),
     checkpoints,
     tasks: openTasksTable(postgres),
+    secrets: openSecretsTable(postgres),
     deliveries,
     waitingDeliveries: makeWaitingDeliveries((tier) => deliveries.queueOf(tier)),
     signals,

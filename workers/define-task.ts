@@ -28,6 +28,11 @@ export interface RunContext<Input> {
   checkpoint(value: unknown): Promise<void>
   /** What an earlier attempt kept last; null when none did. */
   lastCheckpoint: Json
+  /** Secrets of the job's tenant, of those that the task declares. They are hidden in logs and errors; a result or a checkpoint must not hold one. */
+  secrets: {
+    /** @throws PermanentFailure for a name that the task does not declare */
+    get(name: string): string
+  }
   /** The GPUs that are the run's own: indexes, or UUIDs where the node names its GPUs so. */
   gpus: (number | string)[]
   /** An empty folder, which is the present one, HOME and TMPDIR too; it is removed after the run. */
@@ -46,6 +51,8 @@ export interface TaskToDefine<Input extends z.ZodType, Output extends z.ZodType>
   input?: Input
   /** Of the result; a result that does not fit fails the job. */
   output?: Output
+  /** Names of the secrets that it gets; each tenant sets its own by `noodle secrets set`. */
+  secrets?: string[]
   /** What holds for its jobs where a submission is silent. */
   defaults?: {
     timeoutMs?: number

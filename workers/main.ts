@@ -8,8 +8,10 @@ import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { version } from '../core/version.ts'
 import { builtinTasks } from '../queue/domain/builtin-tasks.ts'
+import { openSecretBox } from '../queue/domain/secret-box.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { readSecrets } from '../queue/use-cases/read-secrets.ts'
 import { makeClaimLoop } from './claim-loop.ts'
 import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
@@ -52,6 +54,8 @@ const config = readConfigOrExit([
   'CHECKPOINT_LIMIT_BYTES',
   'PROCESS_LIMIT',
   'OPEN_FILE_LIMIT',
+  'SECRETS_KEY',
+  'SECRETS_PREVIOUS_KEYS',
   'RESULT_LIMIT_BYTES',
   'COMMAND_OUTPUT_BYTES',
   'LOG_LIMIT_BYTES',
@@ -80,6 +84,8 @@ clearAwayDeadWorkers(log)
 await migrateWhenUp(config.DATABASE_URL, log)
 const queue = await openQueue(config, { name: 'worker', log, metrics })
 const { deps } = queue
+
+const secretBox = openSecretBox(config)
 
 /** Groups beyond those of running jobs and idle processes: some that are ending, some that are asked what they are. */
 const spareGroups = 16
@@ -129,6 +135,7 @@ const offered = [
     folders: config.TASKS_DIR,
     python: config.TASK_PYTHON,
     reserved: builtinTasks.map(({ name }) => name),
+    hasSecrets: secretBox !== null,
     groups,
     inherited,
     scratchFolders,
@@ -170,6 +177,7 @@ const claimLoop = makeClaimLoop(claimDeps, {
   ...(config.NODE_GPU_IDS && { gpuIds: config.NODE_GPU_IDS }),
   tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
+  ...(secretBox && { readSecrets: (tenant, names) => readSecrets(deps, secretBox, tenant, names) }),
   checkpointBytes: config.CHECKPOINT_LIMIT_BYTES,
   killGraceMs: config.KILL_GRACE_MS,
   drainDeadlineMs: config.DRAIN_DEADLINE_MS,

@@ -5,7 +5,7 @@ import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import type { RunContext, TaskToDefine } from './define-task.ts'
+import { PermanentFailure, type RunContext, type TaskToDefine } from './define-task.ts'
 import { isDescribing, setRunEnvironment } from './module-environment.ts'
 
 const [, , file = ''] = process.argv
@@ -34,6 +34,7 @@ interface Start {
   gpus: (number | string)[]
   scratch: string
   timeoutMs: number
+  secrets?: Record<string, string>
 }
 
 /** To the worker. At once, and it waits while the pipe is full: so nothing is lost when the task ends the process. */
@@ -52,7 +53,7 @@ async function load(): Promise<Task> {
 }
 
 function describe(task: Task): void {
-  const { name, version, description, defaults } = task
+  const { name, version, description, defaults, secrets } = task
   const schema = (type: z.ZodType | undefined, io: 'input' | 'output') =>
     type ? z.toJSONSchema(type, { io, unrepresentable: 'any' }) : {}
   tell({
@@ -62,6 +63,7 @@ function describe(task: Task): void {
       version,
       description,
       defaults,
+      secrets,
       input: schema(task.input, 'input'),
       output: schema(task.output, 'output'),
     },
@@ -93,6 +95,7 @@ async function begin(loading: Promise<Task>, start: Start): Promise<void> {
       gpus: start.gpus,
       scratch: start.scratch,
       timeoutMs: start.timeoutMs,
+      secrets: { get: (name) => secretOf(start.secrets, name) },
       progress(percent, note) {
         if (!isOver()) tell({ type: 'progress', percent: Math.min(100, Math.max(0, percent)), note })
       },
@@ -128,6 +131,12 @@ async function begin(loading: Promise<Task>, start: Start): Promise<void> {
   run = undefined
   process.chdir('/')
   tell(last)
+}
+
+function secretOf(secrets: Record<string, string> | undefined, name: string): string {
+  const value = secrets && Object.hasOwn(secrets, name) ? secrets[name] : undefined
+  if (value !== undefined) return value
+  throw new PermanentFailure(`The task does not declare the secret ${name}: add it to secrets of defineTask.`)
 }
 
 class Misfit extends Error {

@@ -5,6 +5,7 @@ import type { RunEnd } from '../queue/use-cases/finish-job.ts'
 import type { Boot } from './boot.ts'
 import type { Run } from './runs.ts'
 import type { RunNotes } from './run-notes.ts'
+import { openRunSecrets, type ReadSecrets, type RunSecrets } from './run-secrets.ts'
 import { type LogSink, PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
 
 export interface RunTaskOptions {
@@ -15,6 +16,8 @@ export interface RunTaskOptions {
   killGraceMs: number
   /** True when the processes of a job may have been killed because the lease of the node ran out. */
   hasLapsed: (boot: Boot) => boolean
+  /** Absent on a node without a key. */
+  readSecrets?: ReadSecrets | undefined
 }
 
 /** What there is to report of a run: its end, or that it was stopped before and for what. */
@@ -40,6 +43,7 @@ export async function runTask(
   const startedMs = performance.now()
   let measured: Omit<Usage, 'wallMs' | 'gpuSeconds'> = {}
   let howStopped: string | undefined
+  let secrets: RunSecrets | undefined
   const usage = (): Usage => {
     const wallMs = Math.round(performance.now() - startedMs)
     return { wallMs, ...measured, ...(heldGpus > 0 && { gpuSeconds: (heldGpus * wallMs) / 1000 }) }
@@ -47,7 +51,7 @@ export async function runTask(
   const failed = (code: JobErrorCode, message: string, isFinal: boolean, reason?: string): RunEnd => ({
     kind: 'failed',
     ...(reason !== undefined && { reason }),
-    error: { code, message: storable(message), attempt: job.attempt },
+    error: { code, message: storable(secrets?.guarded.redact(message) ?? message), attempt: job.attempt },
     isFinal,
     usage: usage(),
     ...(code === 'OUT_OF_MEMORY' && limits && { outOfMemoryMb: limits.memoryMb }),
@@ -63,6 +67,9 @@ export async function runTask(
     if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${job.task}.`)
     const { progress, checkpoint, lastCheckpoint } = notes
     const recordUsage = (figures: typeof measured): void => void (measured = figures)
+    const { secrets: names = [] } = task.offer
+    if (names.length > 0)
+      secrets = await openRunSecrets(job, names, options.readSecrets, { signal, log, progress, checkpoint })
     const result = await task.run({
       job,
       gpus,
@@ -74,9 +81,13 @@ export async function runTask(
       lastCheckpoint,
       recordUsage,
       recordStop: (how) => (howStopped = how),
+      secrets: {},
+      redact: (text) => text,
+      ...secrets?.guarded,
     })
     if (signal.aborted) return stopped()
     checkResult(job.task, result, options.resultBytes)
+    secrets?.checkResult(result)
     return { kind: 'succeeded', result, usage: usage() }
   } catch (error) {
     if (signal.aborted) return stopped()
@@ -90,6 +101,7 @@ export async function runTask(
     )
   } finally {
     clearTimeout(timer)
+    secrets?.end()
   }
 
   function stopped(): TaskEnd {

@@ -36,6 +36,10 @@ export interface TaskContext {
   checkpoint: (value: Json) => Promise<boolean>
   /** What an earlier attempt kept last, or null. */
   lastCheckpoint: () => Promise<Json>
+  /** Values of the secrets that the task has declared, by name. They must not get into an environment, arguments, or files that others read. */
+  secrets: Readonly<Record<string, string>>
+  /** Hides these values in a text. What goes to the log, notes and messages of errors are hidden anyway; what is cut before must be hidden before. */
+  redact: (text: string) => string
   /** What the run has used besides time and GPUs, as far as the task can measure it. The last call counts. */
   recordUsage: (usage: Omit<Usage, 'wallMs' | 'gpuSeconds'>) => void
   /** How its processes ended that were stopped, such as `SIGTERM, exit 143`; for the job's timeline. */

@@ -17,7 +17,7 @@ export const newPassword = z
   .max(1024, 'must be at most 1024 characters')
   .refine(noNul, 'must not hold a NUL character')
 
-const tenant = z
+export const tenant = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits or dashes')
 

@@ -1,3 +1,4 @@
+import type { SecretBox } from '../../queue/domain/secret-box.ts'
 import type { Catalogue } from '../../queue/use-cases/catalogue.ts'
 import type { CheckPayload } from '../../queue/use-cases/check-payload.ts'
 import type { Fleet } from '../../queue/use-cases/fleet.ts'
@@ -18,6 +19,8 @@ export interface GatewayDeps {
   /** What there is to run, as old as the fleet. */
   catalogue: () => Promise<Catalogue>
   checkPayload: CheckPayload
+  /** Null without a key. */
+  secretBox: SecretBox | null
   config: GatewayConfig
   pingPostgres: () => Promise<boolean>
   /** True from SIGTERM on. */

@@ -11,6 +11,7 @@ import { submitBatchRoute } from './jobs/submit-batch.ts'
 import { submitJobRoute } from './jobs/submit-job.ts'
 import { nodeRoutes } from './nodes/node-routes.ts'
 import type { Route } from './route.ts'
+import { secretRoutes } from './secrets/secret-routes.ts'
 import { systemRoutes } from './system/system-routes.ts'
 import { taskRoutes } from './tasks/task-routes.ts'
 import { tierRoutes } from './tiers/tier-routes.ts'
@@ -31,6 +32,7 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     ...tierRoutes(deps),
     ...nodeRoutes(deps),
     ...taskRoutes(deps),
+    ...secretRoutes(deps),
     ...userRoutes(deps),
     clearCacheRoute(deps),
     ...systemRoutes(deps),

@@ -25,7 +25,7 @@ export interface ServerEvent {
   data: string
 }
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export type Query = Record<string, string | number | readonly string[] | undefined>
 

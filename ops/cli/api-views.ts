@@ -82,6 +82,12 @@ export interface TaskView {
   nodes: Record<string, number>
 }
 
+export interface SecretView {
+  name: string
+  version: number
+  updatedAt: string
+}
+
 export interface UserView {
   id: string
   username: string

@@ -13,6 +13,7 @@ import { addMigrate } from './commands/migrate.ts'
 import { addNodes } from './commands/nodes.ts'
 import { addNotYet } from './commands/not-yet.ts'
 import { addReplay } from './commands/replay.ts'
+import { addSecrets } from './commands/secrets.ts'
 import { addSubmit } from './commands/submit.ts'
 import { addTasks } from './commands/tasks.ts'
 import { addTiers } from './commands/tiers.ts'
@@ -40,6 +41,7 @@ export function makeProgram(): Command {
   addCancel(program, cli)
   addReplay(program, cli)
   addTasks(program, cli)
+  addSecrets(program, cli)
   addTiers(program, cli)
   addNodes(program, cli)
   addDrain(program, cli)

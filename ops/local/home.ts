@@ -16,6 +16,8 @@ export function homeFolder(noodleHome: string): string {
 export interface Secrets {
   /** 48 random bytes: more than HS256 asks for. */
   jwtSecret: string
+  /** Encrypts the secrets of tenants. */
+  secretsKey: string
   redisPassword: string
   postgresPassword: string
   adminPassword: string
@@ -34,6 +36,7 @@ export function openHome(home: string): Secrets {
   const file = join(home, 'secrets.json')
   const secrets: Secrets = {
     jwtSecret: secret(48),
+    secretsKey: secret(48),
     redisPassword: secret(24),
     postgresPassword: secret(24),
     adminPassword: secret(15),

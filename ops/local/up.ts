@@ -86,6 +86,7 @@ async function startPlatform(start: Start): Promise<void> {
   await startProcesses(start, {
     ...stores,
     ...unlessSet('AUTH_JWT_SECRET', secrets.jwtSecret),
+    ...unlessSet('SECRETS_KEY', secrets.secretsKey),
     PORT: String(port),
     ADMIN_PASSWORD: password,
   })

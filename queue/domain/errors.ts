@@ -68,6 +68,21 @@ export const errorCodes = {
     title: 'No such task',
     remedy: 'Check the name against `GET /v1/tasks`.',
   },
+  SECRET_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such secret',
+    remedy: 'Check the name against `GET /v1/secrets`.',
+  },
+  SECRETS_OFF: {
+    kind: 'impossible',
+    title: 'Secrets are not kept here',
+    remedy: 'Operators: set `SECRETS_KEY` on the gateways and on the workers whose tasks use secrets.',
+  },
+  TOO_MANY_SECRETS: {
+    kind: 'impossible',
+    title: 'The tenant has as many secrets as it may have',
+    remedy: 'Remove one that is not needed any more, or join several into one, as JSON.',
+  },
   USER_NOT_FOUND: {
     kind: 'not-found',
     title: 'No such user',

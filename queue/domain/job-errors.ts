@@ -19,8 +19,10 @@ export const jobErrorCodes = {
     'The answer had a status that was not expected; the message has it, and the begin of the body. Tried again only after a status of `retryOn`.',
   HTTP_FAILED: 'There was no answer, or not a whole one, in time; the message says why.',
   SPAWN_FAILED: 'The program could not be started; the message says why. Tried again where that may help.',
+  SECRET_UNAVAILABLE:
+    'A secret that the task uses can not be had; the message names it, and what to do. Tried again only where another node may have its key.',
   RESULT_INVALID:
-    "The task's result can't be told as JSON, or does not fit the task's schema. Not tried again.",
+    "The task's result can't be told as JSON, does not fit the task's schema, or holds a secret. Not tried again.",
   RESULT_TOO_LARGE:
     'The result is larger than `RESULT_LIMIT_BYTES`. Not tried again; store large results elsewhere and return where.',
   WORKER_LOST: 'The node died under it, as often as `CRASH_LIMIT` says. The job may be what kills its nodes.',

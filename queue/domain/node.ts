@@ -35,6 +35,8 @@ export interface TaskOffer {
   kind: TaskKind
   /** What holds for its jobs where a submission is silent. */
   defaults?: TaskDefaults
+  /** Names of the secrets that its runs get: those of the job's tenant. */
+  secrets?: string[]
 }
 
 /** A letter, then letters, digits, dots, dashes or underscores, at most 128. */

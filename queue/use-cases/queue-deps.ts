@@ -23,6 +23,7 @@ import type { RedisCounter } from '../store/redis-counter.ts'
 import type { RedisWatchTable } from '../store/redis-watch-table.ts'
 import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
 import type { ProgressNote } from '../store/jobs/note-progress.ts'
+import type { SecretsTable } from '../store/secrets-table.ts'
 import type { Signals } from '../store/signals.ts'
 import type { TaskProfiles } from '../store/task-profiles.ts'
 import type { TasksTable } from '../store/tasks-table.ts'
@@ -42,6 +43,7 @@ export interface QueueDeps {
   canaries: CanariesTable
   checkpoints: CheckpointsTable
   tasks: TasksTable
+  secrets: SecretsTable
   deliveries: Deliveries
   waitingDeliveries: WaitingDeliveries
   signals: Signals

@@ -10,6 +10,7 @@ import { makeLogFeeds } from '../../api/logs/log-feeds.ts'
 import { toEvent } from '../../api/logs/log-lines.ts'
 import { readConfig } from '../../core/config.ts'
 import type { Role, User } from '../../queue/domain/user.ts'
+import { openSecretBox } from '../../queue/domain/secret-box.ts'
 import { makeCatalogueView } from '../../queue/use-cases/catalogue.ts'
 import { makeCheckPayload } from '../../queue/use-cases/check-payload.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
@@ -64,6 +65,7 @@ export async function openTestGateway(
     fleet,
     catalogue: makeCatalogueView(deps, fleet),
     checkPayload: makeCheckPayload(),
+    secretBox: openSecretBox(config),
     config,
     pingPostgres: () =>
       deps.users.isEmpty().then(

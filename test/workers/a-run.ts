@@ -29,12 +29,15 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
 /** For runs whose log is of no interest. */
 export const noLog: LogSink = { write: () => undefined, tell: () => undefined }
 
-/** For runs that take no notes. */
-export const noNotes: Pick<TaskContext, 'progress' | 'checkpoint' | 'lastCheckpoint'> = {
-  progress() {},
-  checkpoint: () => Promise.resolve(false),
-  lastCheckpoint: () => Promise.resolve(null),
-}
+/** For runs that take no notes, and have no secrets. */
+export const noNotes: Pick<TaskContext, 'progress' | 'checkpoint' | 'lastCheckpoint' | 'secrets' | 'redact'> =
+  {
+    secrets: {},
+    redact: (text) => text,
+    progress() {},
+    checkpoint: () => Promise.resolve(false),
+    lastCheckpoint: () => Promise.resolve(null),
+  }
 
 /** A folder that is gone after the test. */
 export function aFolder(): string {

@@ -28,7 +28,7 @@ const shownChars = 200
 export async function converse(
   channel: Channel,
   start: StartMessage,
-  context: Pick<TaskContext, 'signal' | 'log' | 'progress' | 'checkpoint'>,
+  context: Pick<TaskContext, 'signal' | 'log' | 'progress' | 'checkpoint' | 'redact'>,
   { lineBytes, silenceMs }: ConversationOptions,
 ): Promise<LastWord> {
   const { fromProgram, toProgram } = channel
@@ -92,7 +92,8 @@ export async function converse(
 
   function wrong(line: string, why: string): void {
     if (++wrongLines > mostWrongLines) return
-    const shown = line.length > shownChars ? `${line.slice(0, shownChars)}…` : line
+    const text = context.redact(line)
+    const shown = text.length > shownChars ? `${text.slice(0, shownChars)}…` : text
     log.tell(`A line of the task makes no sense and is left out, for it ${why}: ${shown}`)
     if (wrongLines === mostWrongLines) log.tell('More such lines are not told.')
   }

@@ -42,7 +42,7 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
       try {
         const start = await startMessage(context, scratch)
         signal.throwIfAborted() // nobody would hear of it later
-        const worker = processes.take(context.log, context.limits)
+        const worker = processes.take(context.log, context.limits, offer.secrets ? job.tenant : null)
         const { group, channel } = worker
         const cpuMsBefore = readStat(group.pid)?.cpuMs ?? 0
         const said = converse(channel, start, context, { lineBytes, silenceMs: silenceOf(offer) })
@@ -65,7 +65,7 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
         if (end.stopped) context.recordStop(end.stopped)
         const { cpuMs, ...usage } = end.usage
         recordUsage({ ...usage, ...(cpuMs !== undefined && { cpuMs: Math.max(0, cpuMs - cpuMsBefore) }) })
-        return resultOf(offer.name, word, end, worker.stderr())
+        return resultOf(offer.name, word, end, context.redact(worker.stderr()))
       } finally {
         await removeScratch(scratch)
       }

@@ -75,7 +75,7 @@ export function makeProcessTask(offer: TaskOffer, program: TaskProgram, options:
         const end = await group.ended
         context.recordUsage(end.usage)
         if (end.stopped) context.recordStop(end.stopped)
-        return resultOf(offer.name, word, end, stderr.text())
+        return resultOf(offer.name, word, end, context.redact(stderr.text()))
       } finally {
         await removeScratch(scratch)
       }
@@ -97,6 +97,7 @@ export async function startMessage(context: TaskContext, scratch: string): Promi
     gpus: [...context.gpus],
     scratch,
     timeoutMs: job.timeoutMs,
+    ...(Object.keys(context.secrets).length > 0 && { secrets: context.secrets }),
   }
 }
 

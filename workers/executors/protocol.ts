@@ -28,6 +28,8 @@ export interface StartMessage {
   scratch: string
   /** How long the run may take. */
   timeoutMs: number
+  /** Values by name; only for a task that has declared some. */
+  secrets?: Readonly<Record<string, string>>
 }
 
 export type ToTask =

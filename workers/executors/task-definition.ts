@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type TaskKind, type TaskOffer, taskNamePattern } from '../../queue/domain/node.ts'
 import { maxBackoffMs } from '../../queue/domain/retry-policy.ts'
+import { mostSecretsOfTask, secretNamePattern } from '../../queue/domain/secret.ts'
 
 /** Of a JSON Schema, as text: gateways read them all. */
 const mostSchemaBytes = 65_536
@@ -60,6 +61,11 @@ const definition = z.object({
   input: schema,
   output: schema,
   defaults: defaults.partial().default({}),
+  secrets: z
+    .array(z.string().regex(secretNamePattern, 'is no name of a secret'))
+    .max(mostSecretsOfTask)
+    .transform((names) => [...new Set(names)])
+    .default([]),
 })
 
 /** @throws Error that names what is wrong with it */
@@ -69,7 +75,7 @@ export function toTaskOffer(told: unknown, kind: TaskKind): TaskOffer {
     throw new Error(
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; '),
     )
-  const { name, version, description, input, output } = parsed.data
+  const { name, version, description, input, output, secrets } = parsed.data
   return {
     name,
     version,
@@ -77,6 +83,7 @@ export function toTaskOffer(told: unknown, kind: TaskKind): TaskOffer {
     payloadSchema: input,
     resultSchema: output,
     kind,
+    ...(secrets.length > 0 && { secrets }),
     // Optional fields that are absent, and not present as undefined.
     defaults: JSON.parse(JSON.stringify(parsed.data.defaults)) as NonNullable<TaskOffer['defaults']>,
   }

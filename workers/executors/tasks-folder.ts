@@ -18,6 +18,8 @@ export interface TasksFolderOptions extends ModuleTaskOptions {
   python: string
   /** Names that are taken. */
   reserved: readonly string[]
+  /** Whether this node has a key for secrets; else it offers no task that uses some. */
+  hasSecrets: boolean
   log: Logger
 }
 
@@ -52,6 +54,8 @@ export async function readTasksFolders(options: TasksFolderOptions): Promise<Tas
         const { name } = task.offer
         const origin = origins.get(name)
         if (origin) throw new Error(`its name ${name} is that of a task of ${origin}`)
+        if (task.offer.secrets && !options.hasSecrets)
+          throw new Error(`it uses secrets (${task.offer.secrets.join(', ')}), and SECRETS_KEY is not set`)
         origins.set(name, file.path)
         tasks.set(name, task)
         log.info('task found', { task: name, version: task.offer.version, kind: file.kind, file: file.path })

@@ -9,8 +9,8 @@ import { startProgram } from './start-program.ts'
 
 /** The processes of one module, each for one run at a time. */
 export interface WarmProcesses {
-  /** One that waits, or a new one; what it prints goes to the log. @throws TaskFailure SPAWN_FAILED */
-  take(log: LogSink, limits: RunLimits | null): WarmProcess
+  /** One that waits, or a new one; what it prints goes to the log. One that knows secrets of a tenant serves no other. @throws TaskFailure SPAWN_FAILED */
+  take(log: LogSink, limits: RunLimits | null, tenant: string | null): WarmProcess
 }
 
 export interface WarmProcess {
@@ -64,9 +64,9 @@ export function makeWarmProcesses(
 ): WarmProcesses {
   const { groups, inherited, warm } = options
   /** The newest last: it is taken first, so that the others may grow old. */
-  const idle: { limits: RunLimits | null; wake: (log: LogSink) => WarmProcess }[] = []
+  const idle: { limits: RunLimits | null; tenant: string | null; wake: (log: LogSink) => WarmProcess }[] = []
 
-  function begin(firstLog: LogSink, limits: RunLimits | null): WarmProcess {
+  function begin(firstLog: LogSink, limits: RunLimits | null, tenant: string | null): WarmProcess {
     let log: LogSink | null = firstLog
     let stderr = makeOutputTail(stderrTailBytes)
     let runs = 1
@@ -100,6 +100,7 @@ export function makeWarmProcesses(
         }
         const entry = {
           limits,
+          tenant,
           wake(next: LogSink) {
             rouse()
             log = next
@@ -126,11 +127,14 @@ export function makeWarmProcesses(
   }
 
   return {
-    take(log, limits) {
+    take(log, limits, tenant) {
       const fit = idle.findLast(
-        (entry) => entry.limits?.memoryMb === limits?.memoryMb && entry.limits?.cpus === limits?.cpus,
+        (entry) =>
+          entry.tenant === tenant &&
+          entry.limits?.memoryMb === limits?.memoryMb &&
+          entry.limits?.cpus === limits?.cpus,
       )
-      return fit?.wake(log) ?? begin(log, limits)
+      return fit?.wake(log) ?? begin(log, limits, tenant)
     },
   }
 }

@@ -33,14 +33,15 @@ _write_lock = threading.Lock()
 _to_worker = None
 
 
-def task(name, version="1", description=None, input=None, output=None, defaults=None):
-    """Makes a function(ctx, input) the task of its file. `input` and `output` are JSON Schemas."""
+def task(name, version="1", description=None, input=None, output=None, defaults=None, secrets=None):
+    """Makes a function(ctx, input) the task of its file. `input` and `output` are JSON Schemas, `secrets` names."""
 
     def register(function):
         about = {"name": name, "version": str(version), "description": description or (function.__doc__ or "").strip()}
         about["input"] = input if input is not None else {}
         about["output"] = output if output is not None else {}
         about["defaults"] = defaults if defaults is not None else {}
+        about["secrets"] = list(secrets) if secrets is not None else []
         _tasks.append((about, function))
         return function
 
@@ -58,6 +59,7 @@ class Context:
         self.gpus = start.get("gpus", [])
         self.scratch = start["scratch"]  # an empty folder, which is the present one too; removed after the run
         self.timeout_ms = start.get("timeoutMs")
+        self._secrets = start.get("secrets", {})
         self._stop = threading.Event()
         self._stored = threading.Condition()
         self._seq = self._stored_seq = self._refused_seq = 0
@@ -82,6 +84,12 @@ class Context:
     def log(self, message, level="info"):
         """A line for the job's log (debug, info, warn or error); so is what the task prints."""
         _tell({"type": "log", "message": str(message), "level": level})
+
+    def secret(self, name):
+        """A secret of the job's tenant, of those that the task declares. Hidden in logs and errors; no result or checkpoint may hold one."""
+        if name not in self._secrets:
+            raise PermanentFailure("The task does not declare the secret %s: add it to secrets of @task." % name)
+        return self._secrets[name]
 
     def heartbeat(self):
         """Tells that it is alive, for tasks with a `silenceMs`; everything that it tells does so."""

@@ -15,6 +15,7 @@ const taskView = z
     resultSchema: schemaView.describe('JSON Schema of the result.'),
     kind: z.enum(taskKinds).describe('How its nodes run it.'),
     defaults: schemaView.optional().describe('What holds for its jobs where a submission is silent.'),
+    secrets: z.array(z.string()).optional().describe('Names of the secrets that its runs get.'),
     nodes: z.record(z.string(), z.number()).describe('Live nodes that offer it, by tier.'),
   })
   .meta({ id: 'Task' })

@@ -20,7 +20,7 @@ async function json(...args: string[]): Promise<any> {
 }
 
 beforeAll(async () => {
-  platform = await startPlatform()
+  platform = await startPlatform({ SECRETS_KEY: 'a key for secrets of more than thirty-two bytes' })
   await platform.startWorker({ TIER: 'small', NODE_ID: 'one', TASK_COMMAND_ALLOW: 'echo,false,cat,sh' })
   home = aFolder()
   writeFileSync(
@@ -277,4 +277,15 @@ test('cache clear forgets what matches, and says what it takes for a pattern', a
   })
   const refused = await cli('cache', 'clear', 'tasks')
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('task_, job_, user_') })
+})
+
+test('secrets are set from stdin, listed without their values, and removed', async () => {
+  const set = (input: string) => runCli(['secrets', 'set', 'hf-token'], { env: env(), input })
+  expect(await set('a long value\n')).toMatchObject({ code: 0, stdout: 'hf-token is set, version 1.\n' })
+  expect(await set('short\n')).toMatchObject({ code: 2, stderr: expect.stringContaining('8 characters') })
+  expect(await json('secrets', 'ls')).toEqual({
+    items: [{ name: 'hf-token', version: 1, updatedAt: expect.any(String) }],
+  })
+  expect((await cli('secrets', 'rm', 'hf-token')).stdout).toBe('hf-token is removed.\n')
+  expect(await cli('secrets', 'rm', 'hf-token')).toMatchObject({ code: 1 })
 })

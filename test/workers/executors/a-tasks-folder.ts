@@ -18,12 +18,13 @@ interface Settings {
   mostWarm?: number
   lineBytes?: number
   python?: string
+  hasSecrets?: boolean
 }
 
 /** Tasks from files, read and run as a worker does it. */
 export async function openTasks(
   files: Record<string, string>,
-  { mostWarm = 4, lineBytes = 65_536, python = 'python3' }: Settings = {},
+  { mostWarm = 4, lineBytes = 65_536, python = 'python3', hasSecrets = true }: Settings = {},
 ) {
   const folder = aFolder()
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
@@ -47,6 +48,7 @@ export async function openTasks(
     folders: [folder],
     python,
     reserved: ['echo', 'sleep', 'command'],
+    hasSecrets,
     groups,
     inherited: { PATH, LANG: 'C.UTF-8' },
     scratchFolders: {
@@ -70,7 +72,11 @@ export async function openTasks(
     told,
     scratchLeft: () => readdirSync(scratch),
     liveGroups: () => [...groups.shared].filter((pid) => pid !== 0),
-    begin(name: string, payload: Json = null, job: Partial<ClaimedJob> & { lastCheckpoint?: Json } = {}) {
+    begin(
+      name: string,
+      payload: Json = null,
+      job: Partial<ClaimedJob> & { lastCheckpoint?: Json; secrets?: Record<string, string> } = {},
+    ) {
       const task = tasks.find(({ offer }) => offer.name === name)
       if (!task) throw new Error(`No task ${name}: ${told.join('\n')}`)
       const controller = new AbortController()
@@ -99,6 +105,8 @@ export async function openTasks(
         lastCheckpoint: () => Promise.resolve(job.lastCheckpoint ?? null),
         recordUsage: (figures) => (seen.usage = figures),
         recordStop() {},
+        secrets: job.secrets ?? {},
+        redact: (text) => text,
       })
       ended.catch(() => undefined)
       return { ended, seen, stop: (stop: Stop) => controller.abort(stop) }

@@ -155,3 +155,22 @@ test('a module that breaks after it was read fails its runs and nothing else', a
   expect(readFileSync(file, 'utf8')).toBe(pliable)
   expect(pidOf(await begin('pliable', { do: 'nothing' }).ended)).toBeGreaterThan(0)
 })
+
+test('a process that has had secrets of a tenant is kept for that tenant only', async () => {
+  const { begin } = await openTasks({
+    'keyed.task.mjs': `
+      export default {
+        name: 'keyed',
+        secrets: ['token'],
+        run: ({ secrets }) => ({ pid: process.pid, token: secrets.get('token').length }),
+      }`,
+  })
+  const runOf = async (tenant: string, token: string) =>
+    (await begin('keyed', null, { tenant, secrets: { token } }).ended) as { pid: number; token: number }
+  const first = await runOf('a', 'four')
+  expect(first.token).toBe(4)
+  const other = await runOf('b', 'other')
+  expect(other).toEqual({ pid: expect.any(Number), token: 5 })
+  expect(other.pid).not.toBe(first.pid)
+  expect(await runOf('a', 'longer')).toEqual({ pid: first.pid, token: 6 })
+})
