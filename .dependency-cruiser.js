@@ -82,10 +82,13 @@ export default {
     {
       name: 'only-the-store-talks-to-stores',
       comment:
-        'Only queue/store knows that there is a BullMQ, a Redis or a Postgres client; a migration is told knex by its type.',
+        'Only queue/store knows that there is a BullMQ, a Redis, a Postgres or an S3 client; a migration is told knex by its type.',
       severity: 'error',
       from: { path: '^(core|queue|api|workers|ops|migrations)/', pathNot: [store] },
-      to: { path: '(^|/)node_modules/(bullmq|ioredis|pg|knex)/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '(^|/)node_modules/(bullmq|ioredis|pg|knex|@aws-sdk|@smithy)/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'no-circles',

@@ -1,17 +1,13 @@
 import { z } from 'zod'
 import { parseNetworkRule } from './network-rules.ts'
+import { blobOptions } from './blob-options.ts'
+import { integer } from './option-integer.ts'
 
 /*
  * Every option of every process, in one schema: docs/configuration.md and `noodle config` are made from it.
  * `describe` is the sentence that a user reads; `meta` adds the unit, and `secret` for what is never shown.
  */
 
-const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(min, `must be at least ${String(min)}`)
-    .max(max, `must be at most ${String(max)}`)
 const list = z.union([z.array(z.string()), z.string().transform(splitList)])
 const port = integer(0, 65_535)
 
@@ -172,7 +168,13 @@ export const options = {
     .describe('Networks that may read /metrics, comma-separated, as address/prefix.'),
   BODY_LIMIT_BYTES: integer(1024)
     .default(1_048_576)
-    .describe('Largest body of a request, and largest line of an NDJSON batch.')
+    .describe('Largest body of a request that submits no job.')
+    .meta({ unit: 'bytes' }),
+  PAYLOAD_LIMIT_BYTES: integer(1024, 134_217_728)
+    .default(8_388_608)
+    .describe(
+      'Largest body that submits or replays a job, its payload in it, and largest line of an NDJSON batch. What is larger belongs into files: docs/blobs.md.',
+    )
     .meta({ unit: 'bytes' }),
   BATCH_LIMIT_BYTES: integer(1024)
     .default(67_108_864)
@@ -182,6 +184,10 @@ export const options = {
     .default(10_000)
     .describe('Most jobs in a batch.')
     .meta({ unit: 'jobs' }),
+  BLOB_LINK_SECONDS: integer(1, 604_800)
+    .default(900)
+    .describe('How long a signed link to an artifact, or to a large payload or result, is good.')
+    .meta({ unit: 's' }),
   STRICT_TASKS: z
     .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
     .default(false)
@@ -266,6 +272,7 @@ export const options = {
       'Other values of SECRETS_KEY, comma-separated: what they have encrypted can still be read, and gateways encrypt it anew at their start.',
     )
     .meta({ secret: true }),
+  ...blobOptions,
 
   TIER: list
     .transform((tiers) => tiers.map((tier) => (tier === 'large' ? 'heavy' : tier)))
@@ -362,8 +369,8 @@ export const options = {
     .default(4096)
     .describe('Files that each process of a job may have open.')
     .meta({ unit: 'files' }),
-  RESULT_LIMIT_BYTES: integer(1024)
-    .default(1_048_576)
+  RESULT_LIMIT_BYTES: integer(1024, 134_217_728)
+    .default(8_388_608)
     .describe('Largest result of a job, as JSON; a larger one fails the attempt.')
     .meta({ unit: 'bytes' }),
   COMMAND_OUTPUT_BYTES: integer(1024, 16_777_216)

@@ -75,6 +75,13 @@ export function makeMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    blobRequests: new Histogram({
+      name: 'noodle_blob_request_duration_seconds',
+      help: 'Time that the blob store took to store, to begin to read, or to delete, by whether it could.',
+      labelNames: ['operation', 'outcome'],
+      buckets: durationSeconds,
+      registers,
+    }),
     claimsRefused: new Counter({
       name: 'noodle_claims_refused_total',
       help: 'Deliveries that turned out to be out of date when this node claimed them.',

@@ -88,6 +88,30 @@ export const errorCodes = {
     title: 'No such user',
     remedy: 'Check the id against `GET /v1/users`.',
   },
+  BLOB_LOST: {
+    kind: 'not-found',
+    title: 'What was stored is gone or damaged',
+    remedy:
+      'It can not be read. Operators: `BLOB_DIR` must be one folder for all machines; restore the folder or the bucket.',
+  },
+  ARTIFACT_NOT_FOUND: {
+    kind: 'not-found',
+    title: 'No such artifact',
+    remedy:
+      'Check the name against `GET /v1/jobs/:id/artifacts`; without `attempt` it is looked for in the newest attempt that has ended.',
+  },
+  LINK_NOT_VALID: {
+    kind: 'denied',
+    title: 'The link is not valid',
+    remedy:
+      'Ask for the job or its artifacts again: the answer has a new link. Links are good for `BLOB_LINK_SECONDS`.',
+  },
+  BLOBS_UNAVAILABLE: {
+    kind: 'unavailable',
+    title: 'The blob store is unavailable',
+    remedy:
+      'Try again after `Retry-After`. What is small goes on. Operators: the message says why; docs/blobs.md.',
+  },
   USERNAME_TAKEN: { kind: 'conflict', title: 'The user name is taken', remedy: 'Choose another name.' },
   LAST_ADMIN: { kind: 'conflict', title: 'The last admin must stay', remedy: 'Make another admin first.' },
   BAD_CREDENTIALS: {

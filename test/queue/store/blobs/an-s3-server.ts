@@ -1,0 +1,59 @@
+import S3rver from '@20minutes/s3rver'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cleanUp } from '../../../support/clean-up.ts'
+
+export interface S3Server {
+  /** As configuration. */
+  settings: {
+    S3_BUCKET: string
+    S3_ENDPOINT: string
+    S3_ACCESS_KEY_ID: string
+    S3_SECRET_ACCESS_KEY: string
+  }
+  /** Answers each request so from now on; undefined as it should. */
+  breakWith(status: number | undefined): void
+}
+
+/**
+ * A stand-in for S3 that speaks its real protocol over HTTP, with signatures of version 4, which it verifies: s3rver, in this process. Requests for the
+ * bucket as a whole are taken unverified, since it reckons their signature without the slash at the end of their path.
+ */
+export async function anS3Server(): Promise<S3Server> {
+  const directory = mkdtempSync(join(tmpdir(), 'noodle-s3-'))
+  const bucket = 'noodle-test'
+  const strict = new S3rver({ silent: true, directory, configureBuckets: [{ name: bucket }] })
+  const lenient = new S3rver({ silent: true, directory, allowMismatchedSignatures: true })
+  await strict.configureBuckets()
+  const [serveStrictly, serve] = [strict.callback(), lenient.callback()]
+  let broken: number | undefined
+  const ofBucket = new RegExp(`^/${bucket}/?(\\?|$)`)
+  const server = createServer((request, response) => {
+    if (broken !== undefined) response.writeHead(broken).end()
+    else if (ofBucket.test(request.url ?? '')) serve(request, response)
+    else serveStrictly(request, response)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(async () => {
+    server.close()
+    server.closeAllConnections()
+    await once(server, 'close')
+    rmSync(directory, { recursive: true })
+  })
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  return {
+    settings: {
+      S3_BUCKET: bucket,
+      S3_ENDPOINT: `http://127.0.0.1:${String(port)}`,
+      S3_ACCESS_KEY_ID: 'S3RVER',
+      S3_SECRET_ACCESS_KEY: 'S3RVER',
+    },
+    breakWith(status) {
+      broken = status
+    },
+  }
+}
