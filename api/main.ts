@@ -13,6 +13,7 @@ import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
+import { makeBlobLinks } from './blobs/blob-links.ts'
 import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
@@ -36,6 +37,11 @@ const server = createServer(
     auth: makeAuth({ config, queue: queue.deps }),
     watch,
     logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEvent }),
+    links: makeBlobLinks({
+      secret: config.AUTH_JWT_SECRET,
+      previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
+      lifeSeconds: config.BLOB_LINK_SECONDS,
+    }),
     fleet,
     catalogue: makeCatalogueView(queue.deps, fleet),
     checkPayload: makeCheckPayload(),

@@ -3,8 +3,10 @@ import type { Config } from '../core/config.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { makeTimeOrderedIds } from '../core/time-ordered-id.ts'
+import { openArtifactsTable } from './store/artifacts-table.ts'
 import { openAuditTable } from './store/audit-table.ts'
 import { makeCache } from './store/cache.ts'
+import { blobStoreOptions, openBlobs } from './store/blobs/open-blobs.ts'
 import { openCanariesTable } from './store/canaries-table.ts'
 import { type Checkpoint, openCheckpointsTable } from './store/checkpoints-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
@@ -58,6 +60,8 @@ export const queueOptions = [
   'HAND_BACK_LIMIT',
   'RETENTION_DAYS',
   'LOG_RETENTION_DAYS',
+  'INLINE_LIMIT_BYTES',
+  ...blobStoreOptions,
 ] as const
 
 export type QueueConfig = Pick<Config, (typeof queueOptions)[number]>
@@ -84,6 +88,7 @@ export async function openQueue(
   const { name, log, metrics } = options
   const openPool = (poolSize: number, statementTimeoutMs: number, inspect?: PostgresOptions['inspect']) =>
     openPostgres({ databaseUrl: config.DATABASE_URL, poolSize, statementTimeoutMs, name, log, inspect })
+  const blobs = await openBlobs(config, metrics)
   const redisConnections: ReturnType<typeof openRedis>[] = []
   const connect = (purpose: RedisPurpose, redisUrl = config.REDIS_URL) => {
     const redis = openRedis({ redisUrl, purpose, name, log })
@@ -129,6 +134,8 @@ export async function openQueue(
     checkpoints,
     tasks: openTasksTable(postgres),
     secrets: openSecretsTable(postgres),
+    blobs,
+    artifacts: openArtifactsTable(postgres),
     deliveries,
     waitingDeliveries: makeWaitingDeliveries((tier) => deliveries.queueOf(tier)),
     signals,
@@ -203,6 +210,7 @@ export async function openQueue(
       handBackLimit: config.HAND_BACK_LIMIT,
       retentionDays: config.RETENTION_DAYS,
       logRetentionDays: Math.min(config.RETENTION_DAYS, config.LOG_RETENTION_DAYS ?? config.RETENTION_DAYS),
+      inlineBytes: config.INLINE_LIMIT_BYTES,
     },
     newId: makeTimeOrderedIds(),
     log,
@@ -238,6 +246,7 @@ export async function openQueue(
       await Promise.all(redisConnections.map(closeRedis))
       await leases.close()
       await postgres.close()
+      blobs.close()
     },
   }
 }

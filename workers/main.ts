@@ -31,6 +31,7 @@ import { makeLogShipper } from './log-shipper.ts'
 import { makeNodeLease } from './node-lease.ts'
 import { type GpuId, measureResources } from './node-resources.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
+import { makeRunBlobs } from './run-blobs.ts'
 import { makeRuns } from './runs.ts'
 import type { Task } from './task.ts'
 
@@ -178,6 +179,7 @@ const claimLoop = makeClaimLoop(claimDeps, {
   tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
   ...(secretBox && { readSecrets: (tenant, names) => readSecrets(deps, secretBox, tenant, names) }),
+  blobs: makeRunBlobs(deps),
   checkpointBytes: config.CHECKPOINT_LIMIT_BYTES,
   killGraceMs: config.KILL_GRACE_MS,
   drainDeadlineMs: config.DRAIN_DEADLINE_MS,

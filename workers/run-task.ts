@@ -3,6 +3,7 @@ import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
 import type { Boot } from './boot.ts'
+import type { RunBlobs } from './run-blobs.ts'
 import type { Run } from './runs.ts'
 import type { RunNotes } from './run-notes.ts'
 import { openRunSecrets, type ReadSecrets, type RunSecrets } from './run-secrets.ts'
@@ -12,6 +13,7 @@ export interface RunTaskOptions {
   tasks: ReadonlyMap<string, Task>
   /** Largest result, as JSON. */
   resultBytes: number
+  blobs: RunBlobs
   /** How long processes get between SIGTERM and SIGKILL when the time of a job is up. */
   killGraceMs: number
   /** True when the processes of a job may have been killed because the lease of the node ran out. */
@@ -38,7 +40,7 @@ export async function runTask(
     ...options
   }: RunTaskOptions & { notes: Pick<RunNotes, 'progress' | 'checkpoint' | 'lastCheckpoint'> },
 ): Promise<TaskEnd> {
-  const { job, gpus, heldGpus, limits, stopping } = run
+  const { gpus, heldGpus, limits, stopping } = run
   const { signal } = stopping
   const startedMs = performance.now()
   let measured: Omit<Usage, 'wallMs' | 'gpuSeconds'> = {}
@@ -51,20 +53,23 @@ export async function runTask(
   const failed = (code: JobErrorCode, message: string, isFinal: boolean, reason?: string): RunEnd => ({
     kind: 'failed',
     ...(reason !== undefined && { reason }),
-    error: { code, message: storable(secrets?.guarded.redact(message) ?? message), attempt: job.attempt },
+    error: { code, message: storable(secrets?.guarded.redact(message) ?? message), attempt: run.job.attempt },
     isFinal,
     usage: usage(),
     ...(code === 'OUT_OF_MEMORY' && limits && { outOfMemoryMb: limits.memoryMb }),
   })
   const timer = setTimeout(
     () => stopping.abort({ reason: 'timeout', killGraceMs: options.killGraceMs } satisfies Stop),
-    Math.min(maxTimerMs, job.timeoutMs),
+    Math.min(maxTimerMs, run.job.timeoutMs),
   )
 
   try {
-    const task = options.tasks.get(job.task)
+    const task = options.tasks.get(run.job.task)
     // Not final: another node of the tier may offer it. Deliveries of unknown tasks are not claimed, so this is rare.
-    if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${job.task}.`)
+    if (!task) throw new TaskFailure('TASK_UNKNOWN', `This node does not offer the task ${run.job.task}.`)
+    const job = run.job.payloadRef
+      ? { ...run.job, payload: await options.blobs.payloadOf(run.job, signal) }
+      : run.job
     const { progress, checkpoint, lastCheckpoint } = notes
     const recordUsage = (figures: typeof measured): void => void (measured = figures)
     const { secrets: names = [] } = task.offer
@@ -86,9 +91,13 @@ export async function runTask(
       ...secrets?.guarded,
     })
     if (signal.aborted) return stopped()
-    checkResult(job.task, result, options.resultBytes)
+    const text = textOf(job.task, result, options.resultBytes)
     secrets?.checkResult(result)
-    return { kind: 'succeeded', result, usage: usage() }
+    const used = usage()
+    clearTimeout(timer) // the task is over; its result has its own time
+    const resultRef = await options.blobs.keepResult(job, text, signal)
+    if (!resultRef) return { kind: 'succeeded', result, usage: used }
+    return { kind: 'succeeded', result: null, resultRef, usage: used }
   } catch (error) {
     if (signal.aborted) return stopped()
     // A process that was frozen may hear first that its children died, and then that they had to.
@@ -110,7 +119,7 @@ export async function runTask(
       case 'timeout':
         return failed(
           'TIMEOUT',
-          `It ran longer than its timeoutMs of ${String(job.timeoutMs)}${howStopped ? ` and was ended: ${howStopped}` : ''}.`,
+          `It ran longer than its timeoutMs of ${String(run.job.timeoutMs)}${howStopped ? ` and was ended: ${howStopped}` : ''}.`,
           false,
         )
       case 'cancelled':
@@ -128,8 +137,8 @@ export async function runTask(
   }
 }
 
-/** @throws PermanentFailure when the result can't be stored */
-function checkResult(task: string, result: Json, limitBytes: number): void {
+/** A result as JSON. @throws PermanentFailure when it can't be stored */
+function textOf(task: string, result: Json, limitBytes: number): string {
   let text: unknown
   try {
     text = JSON.stringify(result) // undefined for a function, or nothing
@@ -152,6 +161,7 @@ function checkResult(task: string, result: Json, limitBytes: number): void {
       `The result has ${String(bytes)} bytes as JSON, more than the ${String(limitBytes)} of RESULT_LIMIT_BYTES.`,
     )
   }
+  return text
 }
 
 /** Text as Postgres' jsonb takes it: no NUL characters, no halves of characters. */

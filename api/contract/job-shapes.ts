@@ -144,6 +144,15 @@ export type JobSubmission = z.output<typeof submitBody>
 
 const fieldError = z.object({ path: z.string(), message: z.string() })
 
+/** What is kept as a blob, and where it is read. */
+const blobRefView = z
+  .object({
+    bytes: z.number(),
+    sha256: z.string(),
+    url: z.string().describe('A path of the gateway that needs no token, good for BLOB_LINK_SECONDS.'),
+  })
+  .meta({ id: 'BlobRef' })
+
 export const jobView = z
   .object({
     id: z.uuid(),
@@ -153,6 +162,11 @@ export const jobView = z
     tenant: z.string(),
     priority: z.number(),
     payload: z.unknown(),
+    payloadRef: blobRefView
+      .optional()
+      .describe(
+        'Of a payload above INLINE_LIMIT_BYTES. `payload` is null then in lists, above 1 MiB, and while the blob store is away.',
+      ),
     resources: z
       .object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() })
       .describe("cpu and memoryMb are 0 where the job asks for none: it gets a slot's share of its node."),
@@ -168,6 +182,7 @@ export const jobView = z
     progress: z.number().nullable().describe('0 to 100, where the task tells.'),
     progressNote: z.string().nullable().describe("The task's word about its progress."),
     result: z.unknown(),
+    resultRef: blobRefView.optional().describe('As payloadRef, of a result.'),
     error: z.object({ code: z.string(), message: z.string(), attempt: z.number().optional() }).nullable(),
     usage: z
       .object({

@@ -5,6 +5,7 @@ import type { Fleet } from '../../queue/use-cases/fleet.ts'
 import type { JobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import type { Auth } from '../auth/auth.ts'
+import type { BlobLinks } from '../blobs/blob-links.ts'
 import type { LogFeeds } from '../logs/log-feeds.ts'
 import type { GatewayConfig } from '../gateway-config.ts'
 
@@ -14,6 +15,7 @@ export interface GatewayDeps {
   auth: Auth
   watch: JobWatch
   logFeeds: LogFeeds
+  links: BlobLinks
   /** The live nodes, at most a second old. */
   fleet: () => Promise<Fleet>
   /** What there is to run, as old as the fleet. */

@@ -50,6 +50,7 @@ const titles: Record<number, string> = {
   408: 'The request took too long',
   413: 'Too large',
   415: 'Media type not supported',
+  416: 'Range not satisfiable',
   431: 'Headers too large',
   500: 'A fault in Noodle',
 }

@@ -1,18 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
+import { type BodyRoom, smallBodyBytes } from './body-room.ts'
 import { HttpProblem } from './problem.ts'
 import { type JsonLimits, parseStrictJson } from './strict-json.ts'
 
-/** The JSON body of a request; undefined when it has none. @throws INVALID_REQUEST, 413, 415 */
+/** The JSON body of a request; undefined when it has none. One that is large holds `room` until the response is closed. @throws INVALID_REQUEST, OVERLOADED, 413, 415 */
 export async function readJsonBody(
   request: IncomingMessage,
   response: ServerResponse,
   limitBytes: number,
   limits?: JsonLimits,
+  room?: BodyRoom,
 ): Promise<unknown> {
   if (!hasBody(request)) return undefined
   requireContentType(request, ['application/json'])
-  const bytes = await readBytes(request, response, limitBytes)
+  const enter = (size: number): void => {
+    const leave = room?.enter(size)
+    if (leave) response.once('close', leave)
+  }
+  const bytes = await readBytes(request, response, limitBytes, enter)
   return bytes.length === 0 ? undefined : parseStrictJson(bytes, limits)
 }
 
@@ -52,8 +58,12 @@ async function readBytes(
   request: IncomingMessage,
   response: ServerResponse,
   limitBytes: number,
+  enter: (bytes: number) => void,
 ): Promise<Buffer> {
-  if (request.headers['content-encoding'] === undefined) return readPlain(request, limitBytes)
+  if (request.headers['content-encoding'] === undefined) return readPlain(request, limitBytes, enter)
+  // How much it unpacks to is not known before; JSON seldom to more than this.
+  const guess = Math.min(limitBytes, Number(request.headers['content-length'] ?? limitBytes) * 20)
+  if (guess > smallBodyBytes) enter(guess)
   const read = express.raw({ type: () => true, limit: limitBytes })
   await new Promise<void>((resolve, reject) => {
     read(request, response, (error?: unknown) => {
@@ -66,7 +76,11 @@ async function readBytes(
 }
 
 /** Nearly all bodies come uncompressed; body-parser takes as long for one as the rest of a submission. */
-function readPlain(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+function readPlain(
+  request: IncomingMessage,
+  limitBytes: number,
+  enter: (bytes: number) => void,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
@@ -75,15 +89,28 @@ function readPlain(request: IncomingMessage, limitBytes: number): Promise<Buffer
       request.resume() // the rest is read and dropped, so that the client sees the answer
       reject(error)
     }
+    let hasEntered = false
+    const tryEnter = (bytes: number): boolean => {
+      try {
+        if (!hasEntered) enter(bytes)
+        hasEntered = true
+        return true
+      } catch (error) {
+        refuse(error as Error)
+        return false
+      }
+    }
     const take = (chunk: Buffer): void => {
       length += chunk.length
       if (length > limitBytes) refuse(tooLarge(limitBytes))
-      else chunks.push(chunk)
+      else if (length <= smallBodyBytes || tryEnter(limitBytes)) chunks.push(chunk)
     }
-    if (Number(request.headers['content-length'] ?? 0) > limitBytes) {
+    const told = Number(request.headers['content-length'] ?? 0)
+    if (told > limitBytes) {
       refuse(tooLarge(limitBytes))
       return
     }
+    if (told > smallBodyBytes && !tryEnter(told)) return
     request.on('data', take)
     request.on('end', () => {
       const [only] = chunks

@@ -49,6 +49,8 @@ export interface Route {
   query?: z.ZodObject
   /** The JSON body. A route without one refuses a body. */
   body?: z.ZodType
+  /** True when the body may be as large as a payload. */
+  takesPayload?: boolean
   /** Called before the body is read, for refusals that it can't change. */
   admit?: () => void
   /** Looks at the body before its schema does, for refusals with a word of their own. */

@@ -1,5 +1,6 @@
 import { authRoutes } from './auth/auth-routes.ts'
 import { clearCacheRoute } from './cache/clear-cache.ts'
+import { readLinkRoute } from './blobs/read-link.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
 import { cancelJobRoute } from './jobs/cancel-job.ts'
 import { getJobRoute } from './jobs/get-job.ts'
@@ -28,6 +29,7 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     listLogsRoute(deps),
     cancelJobRoute(deps),
     replayJobRoute(deps),
+    readLinkRoute(deps),
     ...authRoutes(deps),
     ...tierRoutes(deps),
     ...nodeRoutes(deps),

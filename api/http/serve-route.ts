@@ -2,6 +2,7 @@ import type express from 'express'
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { Actor } from '../../queue/domain/user.ts'
 import { answer, setCommonHeaders } from './answer.ts'
+import { makeBodyRoom } from './body-room.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
 import { HttpProblem } from './problem.ts'
 import { hasBody, readJsonBody } from './read-body.ts'
@@ -9,8 +10,14 @@ import { contextOf, type RequestContext } from './request-context.ts'
 import type { Access, Reply, Route } from './route.ts'
 import { validate } from './validate.ts'
 
+/** Of bodies with large payloads, for each route that takes them. */
+const largeBodiesBytes = 134_217_728
+
 /** Turns a route into an Express handler: access, then shapes, then the handler, then the reply. */
 export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHandler {
+  const { BODY_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES } = deps.config
+  const limitBytes = route.takesPayload ? PAYLOAD_LIMIT_BYTES : BODY_LIMIT_BYTES
+  const room = makeBodyRoom(Math.max(largeBodiesBytes, limitBytes))
   return async (request, response) => {
     const context = contextOf(response)
     const { requestId, actor, authError } = context
@@ -22,7 +29,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
     const params = route.params ? validate(route.params, request.params, 'The path') : undefined
     const query = readQuery(route, request)
     if (!route.body) refuseBody(route, request)
-    const json = route.body ? await readJsonBody(request, response, deps.config.BODY_LIMIT_BYTES) : undefined
+    const json = route.body ? await readJsonBody(request, response, limitBytes, undefined, room) : undefined
     route.refuse?.(json)
     const body = route.body
       ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body')

@@ -87,6 +87,7 @@ async function startPlatform(start: Start): Promise<void> {
     ...stores,
     ...unlessSet('AUTH_JWT_SECRET', secrets.jwtSecret),
     ...unlessSet('SECRETS_KEY', secrets.secretsKey),
+    ...unlessSet('BLOB_DIR', join(home, 'blobs')),
     PORT: String(port),
     ADMIN_PASSWORD: password,
   })

@@ -24,7 +24,11 @@ export const jobErrorCodes = {
   RESULT_INVALID:
     "The task's result can't be told as JSON, does not fit the task's schema, or holds a secret. Not tried again.",
   RESULT_TOO_LARGE:
-    'The result is larger than `RESULT_LIMIT_BYTES`. Not tried again; store large results elsewhere and return where.',
+    'The result is larger than `RESULT_LIMIT_BYTES`. Not tried again; write what is larger into a file of `artifacts`.',
+  BLOBS_UNAVAILABLE:
+    'The blob store could not be used for its payload, result or artifacts; the message says why.',
+  BLOB_LOST:
+    'Its payload is not in the blob store that its node sees, or has not the checksum that it had. Another node is tried.',
   WORKER_LOST: 'The node died under it, as often as `CRASH_LIMIT` says. The job may be what kills its nodes.',
   HANDED_BACK_TOO_OFTEN:
     'Stopping nodes handed it back as often as `HAND_BACK_LIMIT` says; it runs longer than nodes live.',

@@ -1,3 +1,4 @@
+import type { BlobRef } from './blob.ts'
 import type { JobErrorCode } from './job-errors.ts'
 import type { JobState } from './job-state.ts'
 import type { RetryPolicy } from './retry-policy.ts'
@@ -66,6 +67,8 @@ export interface Job extends JobSpec {
   id: string
   tenant: string
   userId: string
+  /** Where the payload is, when it is kept in the blob store; then `payload` is null, unless it was fetched. */
+  payloadRef: BlobRef | null
   state: JobState
   /** Starts so far; 0 before the first. */
   attempt: number
@@ -77,6 +80,8 @@ export interface Job extends JobSpec {
   /** The task's word about its progress. */
   progressNote: string | null
   result: Json
+  /** As `payloadRef`. */
+  resultRef: BlobRef | null
   error: JobError | null
   usage: Usage | null
   nodeId: string | null
@@ -105,6 +110,8 @@ export interface ClaimedJob {
   task: string
   tier: string
   payload: Json
+  /** Where the payload is, when it is kept in the blob store; then `payload` is null. */
+  payloadRef: BlobRef | null
   resources: Resources
   timeoutMs: number
   retry: RetryPolicy

@@ -1,4 +1,5 @@
 import { QueueError } from '../domain/errors.ts'
+import type { BlobRef } from '../domain/blob.ts'
 import type { ClaimedJob, JobError, Json, Usage } from '../domain/job.ts'
 import { afterFailure, afterHandBack, type Escalation, type JobState } from '../domain/job-state.ts'
 import { retryDelayMs } from '../domain/retry-policy.ts'
@@ -8,7 +9,8 @@ import type { QueueDeps } from './queue-deps.ts'
 
 /** How a run ended, in the words of who ran it. */
 export type RunEnd =
-  | { kind: 'succeeded'; result: Json; usage: Usage }
+  /** With `resultRef` the result is kept in the blob store, and null here. */
+  | { kind: 'succeeded'; result: Json; resultRef?: BlobRef; usage: Usage }
   /** `isFinal`: no further attempt would help. `reason`: for the timeline, instead of the error's code. `outOfMemoryMb`: the limit that it was killed at. */
   | {
       kind: 'failed'
@@ -33,7 +35,12 @@ export async function finishJob(
 ): Promise<JobState | null> {
   const identity = { id: job.id, fence: job.fence, usage: end.usage }
   if (end.kind === 'succeeded')
-    return write(deps, bootId, { ...identity, outcome: 'succeeded', result: end.result })
+    return write(deps, bootId, {
+      ...identity,
+      outcome: 'succeeded',
+      result: end.result,
+      resultRef: end.resultRef,
+    })
   const next = afterFailure(
     { failures: job.failures, maxAttempts: job.retry.maxAttempts },
     { isFinal: end.isFinal, delayMs: retryDelayMs(job.retry, job.failures + 1) },

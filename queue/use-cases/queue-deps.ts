@@ -4,7 +4,9 @@ import type { Metrics } from '../../core/metrics.ts'
 import type { ClaimedJob } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { Tier } from '../domain/tiers.ts'
+import type { ArtifactsTable } from '../store/artifacts-table.ts'
 import type { AuditTable } from '../store/audit-table.ts'
+import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { CanariesTable } from '../store/canaries-table.ts'
 import type { Checkpoint, CheckpointsTable } from '../store/checkpoints-table.ts'
 import type { Cache } from '../store/cache.ts'
@@ -44,6 +46,8 @@ export interface QueueDeps {
   checkpoints: CheckpointsTable
   tasks: TasksTable
   secrets: SecretsTable
+  blobs: BlobStore
+  artifacts: ArtifactsTable
   deliveries: Deliveries
   waitingDeliveries: WaitingDeliveries
   signals: Signals
@@ -80,4 +84,6 @@ export interface QueueSettings {
   retentionDays: number
   /** No longer than `retentionDays`. */
   logRetentionDays: number
+  /** Payloads and results that are larger, as JSON, are kept in the blob store. */
+  inlineBytes: number
 }

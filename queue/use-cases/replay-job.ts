@@ -1,19 +1,19 @@
 import { QueueError } from '../domain/errors.ts'
-import type { JobSpec, Json } from '../domain/job.ts'
+import type { Job, JobSpec, Json } from '../domain/job.ts'
 import { isTerminal } from '../domain/job-state.ts'
 import type { Actor } from '../domain/user.ts'
 import { findJob } from './find-job.ts'
-import type { QueueDeps } from './queue-deps.ts'
-import { submitJob, type Submitted } from './submit-jobs.ts'
+import { readJsonBlob } from './read-blob.ts'
+import { submitJob, type SubmitDeps, type Submitted } from './submit-jobs.ts'
 
 /**
  * Submits an ended job once more, as a new job that names it in `replayOf`; the old one stays as it ended. It belongs to who replays it, in the old
- * one's tenant. It starts at once and does not expire, whatever the old one's times were.
+ * one's tenant. A payload in the blob store is copied, so that neither job needs the other's. It starts at once and does not expire, whatever the old one's times were.
  * @param change `check` refuses by throwing what may not be submitted any more
- * @throws JOB_NOT_FOUND, JOB_NOT_FINISHED, and what submitJob throws
+ * @throws JOB_NOT_FOUND, JOB_NOT_FINISHED, BLOB_LOST, and what submitJob throws
  */
 export async function replayJob(
-  deps: Pick<QueueDeps, 'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics'>,
+  deps: SubmitDeps,
   actor: Actor,
   id: string,
   change: {
@@ -28,7 +28,7 @@ export async function replayJob(
       'JOB_NOT_FINISHED',
       `Job ${id} is ${job.state}; only a job that has ended can be replayed.`,
     )
-  const payload = change.payload === undefined ? job.payload : change.payload
+  const payload = change.payload === undefined ? await payloadOf(deps, job) : change.payload
   change.check({ ...job, payload })
   return submitJob(
     deps,
@@ -52,3 +52,6 @@ export async function replayJob(
     },
   )
 }
+
+const payloadOf = async (deps: SubmitDeps, { payload, payloadRef }: Job): Promise<Json> =>
+  payloadRef ? readJsonBlob(deps, payloadRef) : payload

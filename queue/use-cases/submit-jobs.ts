@@ -5,7 +5,9 @@ import type { Job, JobSpec } from '../domain/job.ts'
 import type { Actor } from '../domain/user.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import { findJob } from './find-job.ts'
+import { forgetPayload, keepPayload, keepPayloads, largeText } from './keep-payload.ts'
 import type { QueueDeps } from './queue-deps.ts'
+import { shownBytes } from './show-job.ts'
 
 export interface Submission {
   spec: JobSpec
@@ -19,16 +21,25 @@ export interface Submitted {
   job: Job
 }
 
-type SubmitDeps = Pick<QueueDeps, 'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics'>
+export type SubmitDeps = Pick<
+  QueueDeps,
+  'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics' | 'blobs' | 'settings' | 'log'
+>
 
 /**
- * T1: stores a job; it resolves only after the commit. Submissions that arrive while a write is in flight go together in the next one.
- * @throws IDEMPOTENCY_KEY_REUSED for a key that came with another body; OVERLOADED; POSTGRES_UNAVAILABLE: then it is not known whether the job was stored, and the same key may be used again
+ * T1: stores a job; it resolves only after the commit. Submissions that arrive while a write is in flight go together in the next one. A payload that is
+ * too large for the row goes to the blob store before.
+ * @throws IDEMPOTENCY_KEY_REUSED for a key that came with another body; OVERLOADED; BLOBS_UNAVAILABLE; POSTGRES_UNAVAILABLE: then it is not known whether the job was stored, and the same key may be used again
  */
 export async function submitJob(deps: SubmitDeps, actor: Actor, submission: Submission): Promise<Submitted> {
-  const job = newJob(deps, actor, submission)
+  const bare = newJob(deps, actor, submission)
+  const text = largeText(deps, bare.spec.payload)
+  const job = text ? await keepPayload(deps, bare, text) : bare
   const accepted = await deps.acceptBatch.add(job).catch(asOverload)
-  if (accepted.kind === 'known') return { isNew: false, job: await firstJob(deps, accepted, actor) }
+  if (accepted.kind === 'known') {
+    void forgetPayload(deps, job)
+    return { isNew: false, job: await firstJob(deps, accepted, actor) }
+  }
   announce(deps, [job], [accepted])
   return { isNew: true, job: asJob(job, accepted) }
 }
@@ -43,7 +54,10 @@ export async function submitMany(
   submissions: readonly Submission[],
   options: { isAtomic: boolean },
 ): Promise<(Submitted | QueueError)[]> {
-  const jobs = submissions.map((submission) => newJob(deps, actor, submission))
+  const jobs = await keepPayloads(
+    deps,
+    submissions.map((submission) => newJob(deps, actor, submission)),
+  )
   const answers = options.isAtomic
     ? await deps.jobs.acceptAllOrNone(jobs, refuseReusedKey)
     : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
@@ -52,6 +66,7 @@ export async function submitMany(
     jobs.map(async (job, i) => {
       const answer = answers[i]
       if (answer?.kind === 'accepted') return { isNew: true, job: asJob(job, answer) }
+      if (answer) void forgetPayload(deps, job)
       return answer
         ? firstJob(deps, answer, actor).then(
             (first) => ({ isNew: false, job: first }),
@@ -119,8 +134,11 @@ function announce(
 }
 
 function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
+  const { payloadRef = null } = job
   return {
     ...job.spec,
+    payload: payloadRef && payloadRef.bytes > shownBytes ? null : job.spec.payload,
+    payloadRef,
     id: job.id,
     tenant: job.tenant,
     userId: job.userId,
@@ -132,6 +150,7 @@ function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
     progress: null,
     progressNote: null,
     result: null,
+    resultRef: null,
     error: null,
     usage: null,
     nodeId: null,

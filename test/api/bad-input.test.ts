@@ -130,7 +130,7 @@ test.each<[string, string | Uint8Array, number, string]>([
 
 test('a body of 10 MB is refused as too large, with the limit', async () => {
   const answer = await post('/v1/jobs', job(`"payload":"${'x'.repeat(10_000_000)}"`))
-  expect(answer).toMatchObject({ status: 413, problem: { detail: 'The body is larger than 1048576 bytes.' } })
+  expect(answer).toMatchObject({ status: 413, problem: { detail: 'The body is larger than 8388608 bytes.' } })
   await expectNothingStored()
 })
 

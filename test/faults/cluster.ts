@@ -73,6 +73,8 @@ export async function startCluster(
         DATABASE_URL: through(stores.postgres.url, postgres.port),
         REDIS_URL: through(stores.redis.url, redis.port),
         TMPDIR: scratch,
+        BLOB_DIR: join(folder, 'blobs'),
+        PAYLOAD_LIMIT_BYTES: '1048576', // oversizedBody is beyond it
         ...profile.settings,
         ...env,
         ...own,

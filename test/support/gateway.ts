@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { makeAuth } from '../../api/auth/auth.ts'
 import { makeApp } from '../../api/http/app.ts'
+import { makeBlobLinks } from '../../api/blobs/blob-links.ts'
 import { gatewayOptions } from '../../api/gateway-config.ts'
 import type { GatewayDeps } from '../../api/http/gateway-deps.ts'
 import type { Route } from '../../api/http/route.ts'
@@ -50,9 +51,12 @@ export const testSecret = 'test secret of more than thirty-two bytes'
 /** The gateway's app on real stores and a free port; it closes itself after the test. */
 export async function openTestGateway(
   settings: Record<string, string> = {},
-  options: { redisUrl?: string; env?: Record<string, string> } = {},
+  options: { redisUrl?: string; env?: Record<string, string>; nowMs?: () => number } = {},
 ): Promise<TestGateway> {
-  const { deps, databaseUrl, redisUrl } = await openTestQueue({}, options)
+  const { deps, databaseUrl, redisUrl } = await openTestQueue(
+    {},
+    { ...options, env: { ...settings, ...options.env } },
+  )
   const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
   const watch = makeJobWatch(deps)
   const fleet = makeFleetView(deps)
@@ -62,6 +66,12 @@ export async function openTestGateway(
     auth: makeAuth({ config, queue: deps }),
     watch,
     logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEvent }),
+    links: makeBlobLinks({
+      secret: config.AUTH_JWT_SECRET,
+      previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
+      lifeSeconds: config.BLOB_LINK_SECONDS,
+      ...(options.nowMs && { nowMs: options.nowMs }),
+    }),
     fleet,
     catalogue: makeCatalogueView(deps, fleet),
     checkPayload: makeCheckPayload(),

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { cleanUp } from './clean-up.ts'
+import { testBlobDir } from './test-blobs.ts'
 import { testDatabase } from './test-database.ts'
 import { testRedis } from './test-redis.ts'
 import { waitFor } from './wait-for.ts'
@@ -49,6 +50,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     PORT: String(port),
     AUTH_JWT_SECRET: jwtSecret,
     ADMIN_PASSWORD: adminPassword,
+    BLOB_DIR: testBlobDir(),
     LOG_FORMAT: 'console',
     LOG_LEVEL: 'debug',
     ...settings,

@@ -13,6 +13,7 @@ import { makeFleetView } from '../../queue/use-cases/fleet.ts'
 import { submitJob } from '../../queue/use-cases/submit-jobs.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { cleanUp } from './clean-up.ts'
+import { testBlobDir } from './test-blobs.ts'
 import { testDatabase } from './test-database.ts'
 import { testRedis } from './test-redis.ts'
 
@@ -28,6 +29,7 @@ export async function openTestQueue(
   const config = readConfig(queueOptions, {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
+    BLOB_DIR: testBlobDir(),
     ...options.env,
     ...(settings.crashLimit !== undefined && { CRASH_LIMIT: String(settings.crashLimit) }), // claims know it from here
   })

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClaimedJob, Json } from '../../queue/domain/job.ts'
+import type { RunBlobs } from '../../workers/run-blobs.ts'
 import type { LogSink, TaskContext } from '../../workers/task.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -14,6 +15,7 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
     task: 'echo',
     tier: 'small',
     payload: null,
+    payloadRef: null,
     resources: { cpu: 0, memoryMb: 0, gpu: 0 },
     timeoutMs: 60_000,
     retry: { maxAttempts: 3, backoffMs: 0, strategy: 'fixed' },
@@ -38,6 +40,12 @@ export const noNotes: Pick<TaskContext, 'progress' | 'checkpoint' | 'lastCheckpo
     checkpoint: () => Promise.resolve(false),
     lastCheckpoint: () => Promise.resolve(null),
   }
+
+/** For runs whose payload and result are small. */
+export const noBlobs: RunBlobs = {
+  payloadOf: (job) => Promise.resolve(job.payload),
+  keepResult: () => Promise.resolve(null),
+}
 
 /** A folder that is gone after the test. */
 export function aFolder(): string {

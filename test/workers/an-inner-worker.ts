@@ -6,7 +6,7 @@ import type { NodeCapacity } from '../../workers/node-allocator.ts'
 import { makeNodeLease } from '../../workers/node-lease.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { cleanUp } from '../support/clean-up.ts'
-import { noLog } from './a-run.ts'
+import { noBlobs, noLog } from './a-run.ts'
 
 interface NodeSettings {
   id?: string
@@ -59,6 +59,7 @@ export async function startInnerWorker(
     capacity: { slots: concurrency, cpus: 1, memoryMb: 1, gpus: 0, gpuShares: 1, ...capacity },
     tasks: new Map([echo, sleep].map((task) => [task.offer.name, task])),
     resultBytes: 1024,
+    blobs: noBlobs,
     checkpointBytes: 1024,
     killGraceMs: 10,
     drainDeadlineMs: 20,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { testBlobDir } from '../support/test-blobs.ts'
 import { dispatchJobs } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -34,6 +35,7 @@ export function startWorker(
       PATH: process.env['PATH'] ?? '',
       DATABASE_URL: stores.databaseUrl,
       REDIS_URL: stores.redisUrl,
+      BLOB_DIR: testBlobDir(),
       LOG_FORMAT: 'console',
       LOG_LEVEL: 'debug',
       TASK_COMMAND_ALLOW: 'sh',

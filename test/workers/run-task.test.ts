@@ -4,7 +4,7 @@ import { echo, sleep } from '../../workers/executors/builtin.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { runTask } from '../../workers/run-task.ts'
 import { PermanentFailure, type Stop, type Task } from '../../workers/task.ts'
-import { aClaimedJob, noLog, noNotes } from './a-run.ts'
+import { aClaimedJob, noBlobs, noLog, noNotes } from './a-run.ts'
 
 const boot = { id: '01900000-0000-7000-8000-0000000000bb', ended: new AbortController().signal }
 
@@ -19,6 +19,7 @@ function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}, { has
     notes: noNotes,
     tasks: new Map([[task.offer.name, task]]),
     resultBytes: 1024,
+    blobs: noBlobs,
     killGraceMs: 50,
     hasLapsed: () => hasLapsed,
   })
@@ -93,6 +94,7 @@ test('a task that this node does not have may be tried again elsewhere', async (
     notes: noNotes,
     tasks: new Map(),
     resultBytes: 1024,
+    blobs: noBlobs,
     killGraceMs: 50,
     hasLapsed: () => false,
   })

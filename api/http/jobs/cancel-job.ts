@@ -27,6 +27,6 @@ export const cancelJobRoute = (deps: GatewayDeps) =>
     },
     async handle(call) {
       const job = await cancelJob(deps.queue, actorOf(call), call.params.id)
-      return { status: job.state === 'cancelled' ? 200 : 202, body: toJobView(job) }
+      return { status: job.state === 'cancelled' ? 200 : 202, body: toJobView(job, deps.links) }
     },
   })

@@ -1,4 +1,5 @@
 import { readJob } from '../../../queue/use-cases/find-job.ts'
+import { withBlobs } from '../../../queue/use-cases/show-job.ts'
 import { jobView } from '../../contract/job-shapes.ts'
 import { idParam } from '../../contract/page-shapes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -18,6 +19,7 @@ export const getJobRoute = (deps: GatewayDeps) =>
       404: { description: 'No such job, or another tenant’s' },
     },
     async handle(call) {
-      return { status: 200, body: toJobView(await readJob(deps.queue, actorOf(call), call.params.id)) }
+      const job = await readJob(deps.queue, actorOf(call), call.params.id)
+      return { status: 200, body: toJobView(await withBlobs(deps.queue, job), deps.links) }
     },
   })

@@ -1,7 +1,14 @@
+import type { BlobRef } from '../../../queue/domain/blob.ts'
 import type { Job } from '../../../queue/domain/job.ts'
+import type { BlobLinks } from '../../blobs/blob-links.ts'
 
 /** A job as clients see it. */
-export function toJobView(job: Job) {
+export function toJobView(job: Job, links: BlobLinks) {
+  const refOf = (ref: BlobRef, what: string) => ({
+    bytes: ref.bytes,
+    sha256: ref.sha256,
+    url: links.pathOf({ ref, filename: `${job.id}-${what}.json` }),
+  })
   return {
     id: job.id,
     state: job.state,
@@ -10,6 +17,7 @@ export function toJobView(job: Job) {
     tenant: job.tenant,
     priority: job.priority,
     payload: job.payload,
+    ...(job.payloadRef && { payloadRef: refOf(job.payloadRef, 'payload') }),
     resources: job.resources,
     timeoutMs: job.timeoutMs,
     retry: job.retry,
@@ -18,6 +26,7 @@ export function toJobView(job: Job) {
     progress: job.progress,
     progressNote: job.progressNote,
     result: job.result,
+    ...(job.resultRef && { resultRef: refOf(job.resultRef, 'result') }),
     error: job.error,
     usage: job.usage,
     nodeId: job.nodeId,

@@ -39,7 +39,7 @@ const query = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Text in payload, error or labels, in any case. Reads job by job, newest first: narrow it by the other filters.',
+      'Text in payload, error or labels, in any case; not in payloads that are kept as blobs. Reads job by job, newest first: narrow it by the other filters.',
     ),
   tenant: noNul.optional().describe('For admins, who see all tenants.'),
   workflowId: z.string().optional().describe('Not part of this version.'),
@@ -52,6 +52,8 @@ export const listJobsRoute = (deps: GatewayDeps) =>
     access: 'read',
     tag: 'Jobs',
     summary: 'List jobs, newest first',
+    description:
+      'Without payloads and results that are kept as blobs; `payloadRef` and `resultRef` have links to them.',
     query,
     responses: { 200: { description: 'A page of jobs', schema: pageOf(jobView) } },
     async handle(call) {
@@ -75,7 +77,15 @@ export const listJobsRoute = (deps: GatewayDeps) =>
         text: q,
       }
       const jobs = await deps.queue.jobs.list(filter, { limit: limit + 1, before: readCursor(cursor) })
-      return { status: 200, body: toPage(jobs, limit, (job) => job.id, toJobView) }
+      return {
+        status: 200,
+        body: toPage(
+          jobs,
+          limit,
+          (job) => job.id,
+          (job) => toJobView(job, deps.links),
+        ),
+      }
     },
   })
 

@@ -24,6 +24,7 @@ export const replayJobRoute = (deps: GatewayDeps) =>
     params: idParam,
     body: z.strictObject({ payload: z.unknown().optional() }),
     isBodyOptional: true,
+    takesPayload: true,
     responses: {
       202: { description: 'Accepted', schema: jobView },
       404: { description: 'No such job, or another tenant’s' },

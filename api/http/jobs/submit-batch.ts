@@ -91,7 +91,7 @@ async function readJsonItems(deps: GatewayDeps, call: Call<unknown, unknown, unk
 
 /** Rounds of at most `size` lines. The request ends with 413 when it grows past a limit; rounds before that are stored. */
 async function* readLines(deps: GatewayDeps, request: IncomingMessage, size: number): AsyncGenerator<Item[]> {
-  const { BATCH_LIMIT_BYTES, BATCH_LIMIT_JOBS, BODY_LIMIT_BYTES } = deps.config
+  const { BATCH_LIMIT_BYTES, BATCH_LIMIT_JOBS, PAYLOAD_LIMIT_BYTES } = deps.config
   if (
     request.headers['content-encoding'] !== undefined &&
     request.headers['content-encoding'] !== 'identity'
@@ -115,7 +115,7 @@ async function* readLines(deps: GatewayDeps, request: IncomingMessage, size: num
         413,
         `The batch holds more than ${String(BATCH_LIMIT_JOBS)} jobs; the jobs before that point may be stored.`,
       )
-    items.push(line.length > BODY_LIMIT_BYTES ? { error: tooLong(BODY_LIMIT_BYTES) } : parseLine(line))
+    items.push(line.length > PAYLOAD_LIMIT_BYTES ? { error: tooLong(PAYLOAD_LIMIT_BYTES) } : parseLine(line))
     if (items.length >= size) {
       yield items
       items = []
@@ -191,8 +191,8 @@ async function check(deps: GatewayDeps, item: Item): Promise<Submission | QueueE
     }
     const { idempotencyKey, ...body } = parsed.data
     const { spec } = await toSpec(deps, body)
-    if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.BODY_LIMIT_BYTES)
-      return tooLong(deps.config.BODY_LIMIT_BYTES)
+    if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.PAYLOAD_LIMIT_BYTES)
+      return tooLong(deps.config.PAYLOAD_LIMIT_BYTES)
     return {
       spec,
       idempotency:

@@ -1,5 +1,6 @@
 import type { Submitted } from '../../../queue/use-cases/submit-jobs.ts'
 import { refuseWhenCrowded, submitJob } from '../../../queue/use-cases/submit-jobs.ts'
+import { withBlobs } from '../../../queue/use-cases/show-job.ts'
 import { findJob } from '../../../queue/use-cases/find-job.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import { isTerminal } from '../../../queue/domain/job-state.ts'
@@ -32,6 +33,7 @@ export const submitJobRoute = (deps: GatewayDeps) =>
     headers: submissionHeaders,
     admit: () => refuseWhenCrowded(deps.queue),
     body: submitBody,
+    takesPayload: true,
     refuse: refuseFieldsNotYet,
     responses: {
       202: { description: 'Accepted', schema: jobView },
@@ -44,7 +46,9 @@ export const submitJobRoute = (deps: GatewayDeps) =>
           'Unknown task, a payload that does not fit it, no tier that fits, or a key that came with another body',
       },
       429: { description: 'Too many jobs a minute' },
-      503: { description: 'Postgres is unavailable; nothing was promised' },
+      503: {
+        description: 'Postgres, or for a large payload the blob store, is unavailable; nothing was promised',
+      },
     },
     async handle(call) {
       const idempotency = readIdempotency(call.header('Idempotency-Key'), 'POST /v1/jobs', call.json)
@@ -67,15 +71,21 @@ export async function answerSubmitted(
   const { waitSeconds, warnings } = options
   const location = { Location: `/v1/jobs/${job.id}` }
   const extra = warnings.length > 0 ? { warnings } : {}
-  if (waitSeconds === 0)
-    return { status: isNew ? 202 : 200, headers: location, body: { ...toJobView(job), ...extra } }
+  if (waitSeconds === 0) {
+    const shown = isNew ? job : await withBlobs(deps.queue, job)
+    return {
+      status: isNew ? 202 : 200,
+      headers: location,
+      body: { ...toJobView(shown, deps.links), ...extra },
+    }
+  }
   await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone)
-  const latest = await findJob(deps.queue, actorOf(call), job.id)
+  const latest = await withBlobs(deps.queue, await findJob(deps.queue, actorOf(call), job.id))
   const status = isTerminal(latest.state) || !isNew ? 200 : 202
   return {
     status,
     headers: { ...location, 'Preference-Applied': `wait=${String(waitSeconds)}` },
-    body: { ...toJobView(latest), ...extra },
+    body: { ...toJobView(latest, deps.links), ...extra },
   }
 }
 

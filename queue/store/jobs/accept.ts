@@ -1,3 +1,4 @@
+import type { BlobRef } from '../../domain/blob.ts'
 import type { JobSpec } from '../../domain/job.ts'
 import type { JobState } from '../../domain/job-state.ts'
 import type { Postgres } from '../postgres.ts'
@@ -7,6 +8,8 @@ export interface NewJob {
   tenant: string
   userId: string
   spec: JobSpec
+  /** Where the payload is, when it is kept in the blob store. */
+  payloadRef?: BlobRef
   /** The same key of the same user within the keeping time gives the first job again. `bodyHash` tells whether it is the same request. */
   idempotency: { key: string; bodyHash: Buffer } | null
 }
@@ -22,7 +25,7 @@ const statement = `
     SELECT * FROM json_to_recordset($1::json) AS t(
       id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
       delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, escalate_tier boolean, labels jsonb, replay_of uuid,
-      idempotency_key text, body_hash bytea)
+      idempotency_key text, body_hash bytea, payload_ref jsonb)
   ), keyed AS (
     -- In key order, so that two batches with the same keys can't wait for each other.
     INSERT INTO idempotency_keys AS known (user_id, key, body_hash, job_id)
@@ -43,9 +46,9 @@ const statement = `
     WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
   ), inserted AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
-                      labels, replay_of, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
+                      labels, replay_of, payload_ref, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
     SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
-           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, due_at, is_due,
+           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, tenant, task
@@ -91,14 +94,15 @@ export async function acceptJobs(
   })
 }
 
-const toInput = ({ id, tenant, userId, spec, idempotency }: NewJob): object => ({
+const toInput = ({ id, tenant, userId, spec, payloadRef, idempotency }: NewJob): object => ({
   id,
   tenant,
   user_id: userId,
   task: spec.task,
   tier: spec.tier,
   priority: spec.priority,
-  payload: spec.payload,
+  payload: payloadRef ? null : spec.payload,
+  payload_ref: payloadRef,
   cpu: spec.resources.cpu,
   memory_mb: spec.resources.memoryMb,
   gpu: spec.resources.gpu,

@@ -1,3 +1,4 @@
+import type { BlobRef } from '../../domain/blob.ts'
 import type { ClaimedJob, Json } from '../../domain/job.ts'
 import type { RetryPolicy } from '../../domain/retry-policy.ts'
 import type { Postgres } from '../postgres.ts'
@@ -11,6 +12,7 @@ export interface ClaimedRow {
   task: string
   tier: string
   payload: Json
+  payload_ref: BlobRef | null
   cpu: number
   memory_mb: number
   gpu: number
@@ -26,7 +28,7 @@ export interface ClaimedRow {
   waited_ms: number
 }
 
-export const claimedColumns = `id, tenant, task, tier, payload, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, escalate_tier, attempt, failures, hand_backs, fence,
+export const claimedColumns = `id, tenant, task, tier, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, escalate_tier, attempt, failures, hand_backs, fence,
   greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms`
 
 /**
@@ -77,6 +79,7 @@ export const toClaimedJob = (row: ClaimedRow): ClaimedJob => ({
   task: row.task,
   tier: row.tier,
   payload: row.payload,
+  payloadRef: row.payload_ref,
   resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
   timeoutMs: row.timeout_ms,
   retry: {

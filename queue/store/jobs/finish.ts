@@ -1,13 +1,16 @@
+import type { BlobRef } from '../../domain/blob.ts'
 import type { JobError, Json, Usage } from '../../domain/job.ts'
 import type { Escalation, JobState, NextAfterFailure } from '../../domain/job-state.ts'
 import type { Postgres } from '../postgres.ts'
 
 /** How an attempt ended, as its holder reports it. */
-export type Finish = { id: string; fence: number; usage: Usage | null } & (
-  | { outcome: 'succeeded'; result: Json }
-  | { outcome: 'failed'; error: JobError; next: NextAfterFailure; reason?: string | undefined }
-  | { outcome: 'handed-back'; error: JobError; next: NextAfterFailure; reason: string }
-)
+export type Finish = { id: string; fence: number; usage: Usage | null } &
+  /** With `resultRef` the result is kept in the blob store, and null here. */
+  (
+    | { outcome: 'succeeded'; result: Json; resultRef?: BlobRef | undefined }
+    | { outcome: 'failed'; error: JobError; next: NextAfterFailure; reason?: string | undefined }
+    | { outcome: 'handed-back'; error: JobError; next: NextAfterFailure; reason: string }
+  )
 
 /**
  * T4, T5 and T6: the holder ends attempts. Answers with the state that each job went to, or null when it was not its holder's any more: then
@@ -21,11 +24,11 @@ export async function finishJobs(
   const column = <T>(pick: (finish: Finish) => T): T[] => finishes.map(pick)
   const rows = await postgres.query<{ id: string; fence: number; state: JobState }>(
     `WITH input AS (
-       SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[])
-         AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason, next_tier, next_memory_mb)
+       SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::jsonb[])
+         AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason, next_tier, next_memory_mb, result_ref)
      ), locked AS MATERIALIZED (
        -- By id alone, as in the claim.
-       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.error, input.usage, reason, next_tier, next_memory_mb, jobs.node_id, jobs.started_at,
+       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.result_ref, input.error, input.usage, reason, next_tier, next_memory_mb, jobs.node_id, jobs.started_at,
               CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
        FROM jobs JOIN input ON input.id = jobs.id
        ORDER BY jobs.id FOR UPDATE OF jobs
@@ -39,6 +42,7 @@ export async function finishJobs(
          tier = CASE WHEN next_state = 'pending' THEN coalesce(next_tier, tier) ELSE tier END,
          memory_mb = CASE WHEN next_state = 'pending' THEN coalesce(next_memory_mb, memory_mb) ELSE memory_mb END,
          result = locked.result::json,
+         result_ref = locked.result_ref,
          error = CASE WHEN next_state = 'cancelled' THEN jsonb_build_object('code', 'CANCELLED', 'message', 'Cancelled on request.', 'attempt', attempt)
                       WHEN outcome = 'handed-back' AND next_state = 'pending' THEN jobs.error
                       ELSE locked.error::jsonb END,
@@ -74,6 +78,9 @@ export async function finishJobs(
       column(reasonOf),
       column((finish) => escalationOf(finish)?.tier ?? null),
       column((finish) => escalationOf(finish)?.memoryMb ?? null),
+      column((finish) =>
+        finish.outcome === 'succeeded' && finish.resultRef ? JSON.stringify(finish.resultRef) : null,
+      ),
     ],
     'finish-jobs',
   )

@@ -1,3 +1,4 @@
+import type { BlobRef } from '../../domain/blob.ts'
 import type { Job, JobError, Json, Usage } from '../../domain/job.ts'
 import type { JobState } from '../../domain/job-state.ts'
 import type { RetryPolicy } from '../../domain/retry-policy.ts'
@@ -11,6 +12,7 @@ export interface JobRow {
   state: JobState
   priority: number
   payload: Json
+  payload_ref: BlobRef | null
   cpu: number
   memory_mb: number
   gpu: number
@@ -32,6 +34,7 @@ export interface JobRow {
   progress: number | null
   progress_note: string | null
   result: Json
+  result_ref: BlobRef | null
   error: JobError | null
   usage: Usage | null
   created_at: Date
@@ -39,8 +42,8 @@ export interface JobRow {
   finished_at: Date | null
 }
 
-export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels,
-  replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, error, usage, created_at, started_at, finished_at`
+export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels,
+  replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, result_ref, error, usage, created_at, started_at, finished_at`
 
 export function toJob(row: JobRow): Job {
   return {
@@ -52,6 +55,7 @@ export function toJob(row: JobRow): Job {
     state: row.state,
     priority: row.priority,
     payload: row.payload,
+    payloadRef: row.payload_ref,
     resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
     timeoutMs: row.timeout_ms,
     expiresAt: row.expires_at,
@@ -75,6 +79,7 @@ export function toJob(row: JobRow): Job {
     progress: row.progress,
     progressNote: row.progress_note,
     result: row.result,
+    resultRef: row.result_ref,
     error: row.error,
     usage: row.usage,
     createdAt: row.created_at,
