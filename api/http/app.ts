@@ -27,7 +27,7 @@ export function makeApp(deps: GatewayDeps): express.Express {
   app.use('/admin', helmet(), nameRequest, dashboardRouter(deps))
   const limit = rateLimit(deps)
 
-  const routes: Route[] = [...allRoutes(deps), ...docsRoutes(() => routes)]
+  const routes: Route[] = [...allRoutes(deps), ...docsRoutes(deps, () => routes)]
   for (const route of routes)
     app[route.method](route.path, ...(route.isUnlimited ? [] : limit), serveRoute(deps, route))
   app.use(...limit, refuseOtherMethods(routes), notYet, () => {

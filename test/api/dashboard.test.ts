@@ -140,3 +140,21 @@ pageTest('in a browser, the API reference shows the calls', async (browser) => {
   await page.goto(`${gateway.url}/docs`)
   await page.getByText('/v1/jobs/batch').first().waitFor()
 })
+
+pageTest(
+  'in a browser, the API reference shows the tasks once one has authorised, and until one logs out',
+  async (browser) => {
+    const page = await browser.newPage()
+    await page.goto(`${gateway.url}/docs`)
+    await page.getByText('/v1/jobs/batch').first().waitFor()
+    const shown = page.getByText('task.sleep.payload').first()
+    expect(await shown.count()).toBe(0)
+    await page.getByRole('button', { name: 'Authorize' }).first().click()
+    const form = page.locator('.auth-container')
+    await form.locator('input').fill(await gateway.tokenOf('user'))
+    await form.getByRole('button', { name: 'Apply credentials' }).click()
+    await shown.waitFor()
+    await form.getByRole('button', { name: 'Remove authorization' }).click()
+    await shown.waitFor({ state: 'detached' })
+  },
+)

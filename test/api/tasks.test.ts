@@ -1,4 +1,6 @@
 import { expect, test } from '@jest/globals'
+import type { Ajv2020 as AjvClass } from 'ajv/dist/2020.js'
+import ajv2020 from 'ajv/dist/2020.js'
 import type { TaskOffer } from '../../queue/domain/node.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { openTestGateway } from '../support/gateway.ts'
@@ -18,6 +20,8 @@ const resize: TaskOffer = {
   resultSchema: {},
   defaults: { timeoutMs: 5000, retry: { maxAttempts: 7 }, priority: 8, resources: { gpu: 1 } },
 }
+
+const { Ajv2020 } = ajv2020 as unknown as { Ajv2020: typeof AjvClass }
 
 async function aNodeWith(deps: QueueDeps, tasks: TaskOffer[], tiers = ['small', 'medium']): Promise<string> {
   const bootId = deps.newId()
@@ -157,4 +161,80 @@ test('a job that asks for more than any live node of its tier has is accepted wi
       'No node of the tier heavy that is up has 8 cpu, 9000 MiB; the largest for it, tiny, has 1 cpu, 9000 MiB, 0 gpu.',
     )
   })
+})
+
+test('the OpenAPI document has the tasks for those who may list them, with schemas that hold where they stand', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  const tree: TaskOffer = {
+    ...resize,
+    name: 'tree',
+    payloadSchema: {
+      type: 'object',
+      properties: { $ref: { const: { $ref: '#/data' } }, root: { $ref: '#/$defs/node' } },
+      required: ['root'],
+      $defs: {
+        node: { type: 'object', properties: { left: { $ref: '#/$defs/node' }, value: { type: 'integer' } } },
+      },
+    },
+    resultSchema: { type: 'no such type' },
+    secrets: ['hf-token'],
+  }
+  const deep = JSON.parse(`${'{"not":'.repeat(3000)}{}${'}'.repeat(3000)}`) as TaskOffer['payloadSchema']
+  await aNodeWith(deps, [
+    resize,
+    tree,
+    { ...resize, name: 'far', payloadSchema: { $ref: 'http://elsewhere.example/schema' } },
+    { ...resize, name: 'deep', payloadSchema: deep },
+  ])
+  const read = async (token?: string) =>
+    (await call('GET', '/openapi.json', token === undefined ? {} : { token })).body
+  const bare = await read()
+  for (const without of [bare, await read(await tokenOf('worker'))]) {
+    expect(without['x-noodle-tasks']).toBeUndefined()
+    expect(JSON.stringify(without)).not.toContain('task.resize')
+  }
+
+  const document = await read(await tokenOf('user'))
+  expect(Object.keys(document.paths)).toEqual(Object.keys(bare.paths))
+  expect(document['x-noodle-tasks'].map(({ name }: TaskOffer) => name)).toEqual(
+    expect.arrayContaining(['echo', 'far', 'resize', 'tree']),
+  )
+  expect(document['x-noodle-tasks']).toContainEqual(
+    expect.objectContaining({ name: 'tree', version: '2', secrets: ['hf-token'], defaults: resize.defaults }),
+  )
+  expect(document.components.schemas['task.resize.payload']).toEqual(resize.payloadSchema)
+  for (const part of ['task.tree.result', 'task.far.payload', 'task.deep.payload'])
+    expect(document.components.schemas[part]).toEqual({ description: expect.stringContaining('JSON Schema') })
+
+  const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema(document, 'document')
+  const isJob = ajv.compile({
+    $ref: 'document#/paths/~1v1~1jobs/post/requestBody/content/application~1json/schema',
+  })
+  const accepts = (job: unknown) => isJob(job)
+  expect(accepts({ task: 'resize', payload: { width: 1 }, priority: 9 })).toBe(true)
+  expect(accepts({ task: 'resize', payload: { width: 'wide' } })).toBe(false)
+  expect(accepts({ task: 'resize', payload: { width: 1 }, prority: 9 })).toBe(false)
+  expect(accepts({ task: 'tree', payload: { root: { left: { value: 1 } } } })).toBe(true)
+  expect(accepts({ task: 'tree', payload: { root: { left: { value: 'one' } } } })).toBe(false)
+  expect(accepts({ task: 'tree', payload: { root: {}, $ref: { $ref: '#/data' } } })).toBe(true)
+  expect(accepts({ task: 'unheard-of' })).toBe(false)
+
+  await aNodeWith(deps, [{ ...resize, name: 'newcomer' }])
+  const token = await tokenOf('user')
+  await waitFor(async () => JSON.stringify(await read(token)).includes('task.newcomer.payload'))
+})
+
+test('of more tasks than there is room for the document leaves some out, and takes their jobs all the same', async () => {
+  const { call, deps, tokenOf } = await openTestGateway()
+  const wide = { type: 'object', description: 'x'.repeat(60_000) }
+  await aNodeWith(
+    deps,
+    Array.from({ length: 90 }, (_, i) => ({ ...resize, name: `wide-${String(i)}`, payloadSchema: wide })),
+  )
+  const { body } = await call('GET', '/openapi.json', { token: await tokenOf('user') })
+  expect(JSON.stringify(body).length).toBeLessThan(5_000_000)
+  expect(body['x-noodle-tasks-left-out']).toBeGreaterThan(10)
+  expect(body['x-noodle-tasks'].length).toBeGreaterThan(10)
+  const { anyOf } = body.paths['/v1/jobs'].post.requestBody.content['application/json'].schema
+  expect(anyOf.at(-1)).toEqual({ $ref: '#/components/schemas/JobSubmission' })
 })

@@ -2,8 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { permissionsOfRole } from '../../../queue/domain/user.ts'
+import { type Catalogue, listTasks } from '../../../queue/use-cases/catalogue.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { HttpProblem } from '../problem.ts'
 import { type Route, route } from '../route.ts'
+import type { ApiDocument } from './openapi-tasks.ts'
 
 /** Swagger UI sets inline styles and data: images; its scripts are files of ours. */
 const contentSecurityPolicy =
@@ -26,7 +30,39 @@ const page = `<!doctype html>
 </html>
 `
 
-const script = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: true, persistAuthorization: false })
+/** Who authorises sees the tasks too: the document is read again with the token. It stays in the page's memory. */
+const script = `let token
+const readAgain = (system, authorised) => {
+  token = authorised
+  system.specActions.download('/openapi.json')
+}
+SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#reference',
+  deepLinking: true,
+  tryItOutEnabled: true,
+  persistAuthorization: false,
+  requestInterceptor: (request) => {
+    if (request.loadSpec && token) request.headers.Authorization = 'Bearer ' + token
+    return request
+  },
+  plugins: [{
+    statePlugins: {
+      auth: {
+        wrapActions: {
+          authorize: (next, system) => (given) => {
+            next(given)
+            readAgain(system, given.bearer?.value)
+          },
+          logout: (next, system) => (names) => {
+            next(names)
+            readAgain(system, undefined)
+          },
+        },
+      },
+    },
+  }],
+})
 `
 
 const assets: Record<string, string> = {
@@ -34,9 +70,29 @@ const assets: Record<string, string> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 }
 
-/** The OpenAPI document and its reference page. The document is made at its first reading: it would cost every start time and memory. */
-export function docsRoutes(routes: () => readonly Route[]): Route[] {
-  let document: Promise<string> | undefined
+/**
+ * The OpenAPI document and its reference page. Anyone may read what calls there are; the tasks are for those who may list them.
+ * The document is made at its first reading: it would cost every start time and memory.
+ */
+export function docsRoutes(deps: GatewayDeps, routes: () => readonly Route[]): Route[] {
+  let document: Promise<ApiDocument> | undefined
+  let text: Promise<string> | undefined
+  let latest: { catalogue: Catalogue; text: Promise<string> } | undefined
+  const plain = (): Promise<ApiDocument> =>
+    (document ??= import('./openapi.ts').then(({ makeOpenApi }) => makeOpenApi(routes())))
+  const withoutTasks = (): Promise<string> => (text ??= plain().then((made) => JSON.stringify(made)))
+  /** Made anew with each new sight of the catalogue, by the second at most. */
+  async function withCatalogue(): Promise<string> {
+    const catalogue = await deps.catalogue()
+    if (latest?.catalogue !== catalogue)
+      latest = {
+        catalogue,
+        text: Promise.all([plain(), import('./openapi-tasks.ts')]).then(([made, { withTasks }]) =>
+          JSON.stringify(withTasks(made, listTasks(catalogue))),
+        ),
+      }
+    return latest.text
+  }
   const html = (body: string) => ({
     status: 200,
     headers: { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': contentSecurityPolicy },
@@ -49,10 +105,20 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       access: 'anyone',
       tag: 'System',
       summary: 'This document',
+      description:
+        'With the token of one who may read it has the tasks too: the schemas of their payloads, results and submissions, and `x-noodle-tasks`.',
       responses: { 200: { description: 'OpenAPI 3.1' } },
-      async handle() {
-        document ??= import('./openapi.ts').then(({ makeOpenApi }) => JSON.stringify(makeOpenApi(routes())))
-        return { status: 200, headers: { 'Content-Type': 'application/json' }, body: await document }
+      async handle({ actor }) {
+        const maySee = actor !== undefined && permissionsOfRole[actor.role].includes('read')
+        return {
+          status: 200,
+          headers: {
+            'Content-Type': 'application/json',
+            'Cache-Control': maySee ? 'private, no-store' : 'no-cache',
+            Vary: 'Authorization',
+          },
+          body: await (maySee ? withCatalogue() : withoutTasks()),
+        }
       },
     }),
     route({
