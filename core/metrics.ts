@@ -149,6 +149,12 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    unofferedJobs: new Gauge({
+      name: 'noodle_unoffered_jobs',
+      help: 'Queued jobs of a tier whose task none of its ready nodes offers, as last counted by ops; they wait until one does.',
+      labelNames: ['tier'],
+      registers,
+    }),
     canaryAge: new Gauge({
       name: 'noodle_canary_age_seconds',
       help: 'Time since the last canary that came through a tier was submitted, or since the oldest of its ready nodes came up; one is sent each 30 s. A tier without ready nodes has none.',

@@ -16,6 +16,7 @@ import { makeReconciler } from './roles/reconciler.ts'
 import { makeRedisWatcher } from './roles/redis-watcher.ts'
 import { makeStoreChecker } from './roles/store-checker.ts'
 import { makeSweeper } from './roles/sweeper.ts'
+import { makeTaskWatcher } from './roles/task-watcher.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
 const config = readConfigOrExit([...queueOptions, 'LOG_LEVEL', 'LOG_FORMAT', 'METRICS_PORT'])
@@ -41,6 +42,7 @@ await runProcess({
     makeSweeper(queue.deps),
     makePruner(queue.deps),
     makeTierCounter(queue.deps),
+    makeTaskWatcher(queue.deps),
     makeLedgerKeeper(queue.deps),
     makeLogRescuer(queue.deps),
     makeCanary(queue.deps),

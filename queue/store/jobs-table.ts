@@ -13,6 +13,7 @@ import {
 import { expireOverdue } from './jobs/expire.ts'
 import { findDispatched } from './jobs/find-dispatched.ts'
 import { findQueued } from './jobs/find-queued.ts'
+import { countQueuedTasks } from './jobs/count-queued-tasks.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
 import { noteProgress, type ProgressNote } from './jobs/note-progress.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
@@ -68,5 +69,6 @@ export function openJobsTable(postgres: Postgres) {
     findProgress: (id: string) => findProgress(postgres, id),
     findRunning: (ids: readonly string[]) => findRunning(postgres, ids),
     countTiers: () => countTiers(postgres),
+    countQueuedTasks: () => countQueuedTasks(postgres),
   }
 }

@@ -4,6 +4,7 @@ import { makeMetrics } from '../../../core/metrics.ts'
 import { openQueue, queueOptions } from '../../../queue/open-queue.ts'
 import { checkConsumption } from './check-consumption.ts'
 import { checkLedger } from './check-ledger.ts'
+import { checkTasks } from './check-tasks.ts'
 import type { Finding } from './finding.ts'
 
 /** What the queue itself tells: whether its jobs find nodes, and whether all of them are accounted for. */
@@ -15,7 +16,11 @@ export async function checkQueue(stores: { databaseUrl: string; redisUrl: string
   }
   const queue = await openQueue(config, { name: 'doctor', log: silentLogger, metrics: makeMetrics() })
   try {
-    return [...(await checkConsumption(queue.deps)), await checkLedger(queue.deps)]
+    return [
+      ...(await checkConsumption(queue.deps)),
+      await checkTasks(queue.deps),
+      await checkLedger(queue.deps),
+    ]
   } finally {
     await queue.close()
   }

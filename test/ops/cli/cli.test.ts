@@ -206,6 +206,7 @@ test('doctor finds the tiers that nobody serves', async () => {
     gateway: 'warning',
     'tier small': 'ok',
     'tier heavy': 'warning',
+    tasks: 'ok',
     ledger: 'ok',
   })
 })
