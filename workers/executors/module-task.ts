@@ -42,7 +42,7 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
       try {
         const start = await startMessage(context, scratch)
         signal.throwIfAborted() // nobody would hear of it later
-        const worker = processes.take(context.log, context.limits, offer.secrets ? job.tenant : null)
+        const worker = processes.take(context.log, context.limits, job.tenant)
         const { group, channel } = worker
         const cpuMsBefore = readStat(group.pid)?.cpuMs ?? 0
         const said = converse(channel, start, context, { lineBytes, silenceMs: silenceOf(offer) })

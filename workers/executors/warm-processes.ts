@@ -9,8 +9,8 @@ import { startProgram } from './start-program.ts'
 
 /** The processes of one module, each for one run at a time. */
 export interface WarmProcesses {
-  /** One that waits, or a new one; what it prints goes to the log. One that knows secrets of a tenant serves no other. @throws TaskFailure SPAWN_FAILED */
-  take(log: LogSink, limits: RunLimits | null, tenant: string | null): WarmProcess
+  /** One that waits and has worked for the same tenant only, or a new one; what it prints goes to the log. @throws TaskFailure SPAWN_FAILED */
+  take(log: LogSink, limits: RunLimits | null, tenant: string): WarmProcess
 }
 
 export interface WarmProcess {
@@ -64,9 +64,9 @@ export function makeWarmProcesses(
 ): WarmProcesses {
   const { groups, inherited, warm } = options
   /** The newest last: it is taken first, so that the others may grow old. */
-  const idle: { limits: RunLimits | null; tenant: string | null; wake: (log: LogSink) => WarmProcess }[] = []
+  const idle: { limits: RunLimits | null; tenant: string; wake: (log: LogSink) => WarmProcess }[] = []
 
-  function begin(firstLog: LogSink, limits: RunLimits | null, tenant: string | null): WarmProcess {
+  function begin(firstLog: LogSink, limits: RunLimits | null, tenant: string): WarmProcess {
     let log: LogSink | null = firstLog
     let stderr = makeOutputTail(stderrTailBytes)
     let runs = 1
@@ -110,15 +110,17 @@ export function makeWarmProcesses(
           },
         }
         idle.push(entry)
-        const leaveRoom = warm.enter(() => {
-          rouse()
-          group.stop(0)
-        })
+        let leaveRoom = (): void => undefined
         rouse = () => {
           leaveRoom()
           const place = idle.indexOf(entry)
           if (place >= 0) idle.splice(place, 1)
         }
+        // A room without any place sends it away at once.
+        leaveRoom = warm.enter(() => {
+          rouse()
+          group.stop(0)
+        })
       },
     }
     const gone = (): void => rouse()
