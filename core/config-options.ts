@@ -340,6 +340,21 @@ export const options = {
     .default(262_144)
     .describe('How much of the body of an answer an `http` job keeps, from its begin.')
     .meta({ unit: 'bytes' }),
+  TASK_FFI_ALLOW: list
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^[^=]+(=sha256:[0-9a-f]{64})?$/,
+            'must be a library, or a library=sha256:… of 64 hexadecimal digits',
+          ),
+      ),
+    )
+    .default([])
+    .describe(
+      'C libraries whose functions may be tasks, comma-separated, by name or absolute path, each with an optional `=sha256:…` that the file must have; none by default.',
+    ),
   TASKS_DIR: list
     .default([])
     .describe(

@@ -19,6 +19,7 @@ import { echo, sleep } from './executors/builtin.ts'
 import { openCgroups } from './executors/cgroups.ts'
 import { makeCommandTask } from './executors/command.ts'
 import { readInheritedEnvironment } from './executors/command-environment.ts'
+import { findAllowedLibraries } from './executors/ffi-task.ts'
 import { makeHttpTask } from './executors/http-task.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
@@ -46,6 +47,7 @@ const config = readConfigOrExit([
   'NODE_GPU_SHARES',
   'NODE_GPU_IDS',
   'TASK_COMMAND_ALLOW',
+  'TASK_FFI_ALLOW',
   'TASK_HTTP_ALLOW',
   'TASK_HTTP_BODY_BYTES',
   'TASKS_DIR',
@@ -135,6 +137,7 @@ const offered = [
   ...(await readTasksFolders({
     folders: config.TASKS_DIR,
     python: config.TASK_PYTHON,
+    libraries: findAllowedLibraries(config.TASK_FFI_ALLOW, log),
     reserved: builtinTasks.map(({ name }) => name),
     hasSecrets: secretBox !== null,
     groups,

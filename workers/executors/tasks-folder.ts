@@ -7,6 +7,7 @@ import type { Task } from '../task.ts'
 import { findAllInPath } from './allowed-programs.ts'
 import { withCheckedResult } from './checked-result.ts'
 import { describeTask } from './describe-task.ts'
+import { type AllowedLibraries, makeFfiProgram } from './ffi-task.ts'
 import { makeModuleTask, moduleProgram, type ModuleTaskOptions } from './module-task.ts'
 import { makeProcessTask, type TaskProgram } from './process-task.ts'
 import { makePythonProgram } from './python-task.ts'
@@ -16,6 +17,8 @@ export interface TasksFolderOptions extends ModuleTaskOptions {
   folders: readonly string[]
   /** The interpreter of Python tasks: a name, a path, or the folder of a virtual environment. */
   python: string
+  /** C libraries that manifests may name. */
+  libraries: AllowedLibraries
   /** Names that are taken. */
   reserved: readonly string[]
   /** Whether this node has a key for secrets; else it offers no task that uses some. */
@@ -58,7 +61,12 @@ export async function readTasksFolders(options: TasksFolderOptions): Promise<Tas
           throw new Error(`it uses secrets (${task.offer.secrets.join(', ')}), and SECRETS_KEY is not set`)
         origins.set(name, file.path)
         tasks.set(name, task)
-        log.info('task found', { task: name, version: task.offer.version, kind: file.kind, file: file.path })
+        log.info('task found', {
+          task: name,
+          version: task.offer.version,
+          kind: task.offer.kind,
+          file: file.path,
+        })
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         log.error('a task file can not be used and is left out', { file: file.path, reason })
@@ -78,6 +86,10 @@ interface TaskFile {
 async function readTask({ path, kind }: TaskFile, options: TasksFolderOptions): Promise<Task> {
   if (kind === 'program') {
     const json: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (isFfiManifest(json)) {
+      const program = makeFfiProgram(path, json, options.libraries)
+      return makeModuleTask(toTaskOffer(await describeTask(program, options), 'ffi'), program, options)
+    }
     const { run, env } = manifest.parse(json)
     const offer = toTaskOffer(json, kind)
     return checked(makeProcessTask(offer, programOf(path, run, env, options), options), options)
@@ -99,6 +111,8 @@ async function checked(task: Task, { log }: TasksFolderOptions): Promise<Task> {
     log.warn('the output schema of a task can not be used, so its results are not checked', { task: name })
   return withCheckedResult(task, check)
 }
+
+const isFfiManifest = (json: unknown): boolean => typeof json === 'object' && json !== null && 'ffi' in json
 
 /** `run` of a manifest: its first word is found on PATH, unless it is a path, seen from the manifest; so are further words that begin with `./`. */
 function programOf(

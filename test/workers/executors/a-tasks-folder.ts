@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, silentLogger } from '../../../core/logger.ts'
 import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
+import { findAllowedLibraries } from '../../../workers/executors/ffi-task.ts'
 import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
 import { readTasksFolders } from '../../../workers/executors/tasks-folder.ts'
 import { makeWarmRoom } from '../../../workers/executors/warm-processes.ts'
@@ -19,12 +20,14 @@ interface Settings {
   lineBytes?: number
   python?: string
   hasSecrets?: boolean
+  /** TASK_FFI_ALLOW. */
+  libraries?: string[]
 }
 
 /** Tasks from files, read and run as a worker does it. */
 export async function openTasks(
   files: Record<string, string>,
-  { mostWarm = 4, lineBytes = 65_536, python = 'python3', hasSecrets = true }: Settings = {},
+  { mostWarm = 4, lineBytes = 65_536, python = 'python3', hasSecrets = true, libraries = [] }: Settings = {},
 ) {
   const folder = aFolder()
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
@@ -47,6 +50,7 @@ export async function openTasks(
   const tasks = await readTasksFolders({
     folders: [folder],
     python,
+    libraries: findAllowedLibraries(libraries, log),
     reserved: ['echo', 'sleep', 'command'],
     hasSecrets,
     groups,

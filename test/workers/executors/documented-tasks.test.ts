@@ -1,18 +1,25 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inflateSync } from 'node:zlib'
 import { expect, test } from '@jest/globals'
 import { starterTask } from '../../../ops/cli/starter-task.ts'
+import { silentLogger } from '../../../core/logger.ts'
+import type { Json } from '../../../queue/domain/job.ts'
+import { findAllowedLibraries } from '../../../workers/executors/ffi-task.ts'
 import { toTaskOffer } from '../../../workers/executors/task-definition.ts'
 import { openTasks } from './a-tasks-folder.ts'
 import { python, pythonTest } from '../../support/python-test.ts'
 
-/** The first code of a language on a page. */
-function exampleOf(page: string, language: string): string {
-  const text = readFileSync(join(import.meta.dirname, '../../../docs', page), 'utf8')
+/** The first code of a language on a page, or below a heading of it. */
+function exampleOf(page: string, language: string, heading = ''): string {
+  const whole = readFileSync(join(import.meta.dirname, '../../../docs', page), 'utf8')
+  const text = whole.slice(whole.indexOf(`\n## ${heading}`))
   const [, code] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'm').exec(text) ?? []
   if (code === undefined) throw new Error(`${page} has no ${language}.`)
   return code
 }
+
+const zlibTest = findAllowedLibraries(['libz.so.1'], silentLogger).names.length > 0 ? test : test.skip
 
 const counting = {
   progress: [
@@ -47,6 +54,18 @@ pythonTest('the Python task of docs/tasks.md runs as it stands there (skipped wi
   expect(seen).toMatchObject({ ...counting, checkpoints: [3, 4] })
 })
 
+zlibTest('the C function of docs/tasks.md runs as it stands there (skipped without zlib)', async () => {
+  const manifest = exampleOf('tasks.md', 'json', 'A function of a C library')
+  const { begin } = await openTasks({ 'deflate.task.json': manifest }, { libraries: ['libz.so.1'] })
+  const source = Buffer.from('Hello Hello Hello')
+  const result = (await begin('deflate', { source: source.toString('base64'), level: 9 }).ended) as Json & {
+    dest: string
+  }
+  const dest = Buffer.from(result.dest, 'base64')
+  expect(result).toMatchObject({ returns: 0, destLen: dest.length })
+  expect(inflateSync(dest)).toEqual(source)
+})
+
 test('the files that noodle tasks new writes run as they are', async () => {
   const { begin } = await openTasks({
     'hello.task.ts': starterTask('hello', 'ts'),
@@ -58,6 +77,6 @@ test('the files that noodle tasks new writes run as they are', async () => {
 })
 
 test('the defaults of docs/tasks.md are such as a task may have', () => {
-  const defaults: unknown = JSON.parse(exampleOf('tasks.md', 'json'))
+  const defaults: unknown = JSON.parse(exampleOf('tasks.md', 'json', 'Defaults'))
   expect(toTaskOffer({ name: 'any', defaults }, 'module').defaults).toEqual(defaults)
 })

@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { ffiManifest } from './ffi-manifest.ts'
+import { readSignature } from './signature.ts'
+
+/** A manifest whose task is a function of a C library. What describes the task is looked at where all tasks are. */
+const ffiSpec = z.strictObject({
+  name: z.unknown(),
+  version: z.unknown().optional(),
+  description: z.unknown().optional(),
+  input: z.unknown().optional(),
+  output: z.unknown().optional(),
+  defaults: z.unknown().optional(),
+  ffi: ffiManifest,
+})
+export type FfiSpec = z.output<typeof ffiSpec>
+
+/** @throws Error that names what is wrong with it */
+export function readFfiSpec(json: unknown): FfiSpec {
+  const parsed = ffiSpec.safeParse(json)
+  if (!parsed.success)
+    throw new Error(
+      parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'it'}: ${message}`).join('; '),
+    )
+  readSignature(parsed.data.ffi)
+  return parsed.data
+}
