@@ -23,6 +23,7 @@ export const gatewayOptions = [
   'STRICT_TASKS',
   'SECRETS_KEY',
   'SECRETS_PREVIOUS_KEYS',
+  'CACHE_REDIS_SECONDS',
   'CLUSTER_SIZE',
   'SHUTDOWN_DELAY_MS',
 ] as const

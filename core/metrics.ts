@@ -27,6 +27,12 @@ export function makeMetrics() {
       labelNames: ['tier', 'task'],
       registers,
     }),
+    jobsCached: new Counter({
+      name: 'noodle_jobs_cached_total',
+      help: 'Jobs that this gateway answered with the result of an earlier equal one (T14).',
+      labelNames: ['task'],
+      registers,
+    }),
     jobsRefused: new Counter({
       name: 'noodle_jobs_refused_total',
       help: 'Jobs that this gateway refused, by the code of the reason.',

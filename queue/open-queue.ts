@@ -12,6 +12,7 @@ import { type Checkpoint, openCheckpointsTable } from './store/checkpoints-table
 import { makeDeliveries } from './store/deliveries.ts'
 import { diagnosePostgres, diagnoseRedis } from './store/diagnose.ts'
 import { makeEpochKeeper } from './store/epoch.ts'
+import type { CachedAsk } from './store/jobs/accept-cached.ts'
 import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import type { ProgressNote } from './store/jobs/note-progress.ts'
@@ -34,7 +35,7 @@ import { makeTaskProfiles } from './store/task-profiles.ts'
 import { openTasksTable } from './store/tasks-table.ts'
 import { openUsersTable } from './store/users-table.ts'
 import { makeWaitingDeliveries } from './store/waiting-deliveries.ts'
-import type { ClaimedJob } from './domain/job.ts'
+import type { ClaimedJob, Job } from './domain/job.ts'
 import { type JobState, suspectFrom } from './domain/job-state.ts'
 import { makeFastPath } from './use-cases/fast-path.ts'
 import type { QueueDeps } from './use-cases/queue-deps.ts'
@@ -160,6 +161,11 @@ export async function openQueue(
         )
         return answers
       },
+      maxInFlight: 2,
+      isItemFault: isRowFault,
+    }),
+    answerBatch: makeBatch<CachedAsk, Job | null>({
+      write: (asks) => jobs.acceptCached(asks),
       maxInFlight: 2,
       isItemFault: isRowFault,
     }),

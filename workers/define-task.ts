@@ -53,6 +53,8 @@ export interface TaskToDefine<Input extends z.ZodType, Output extends z.ZodType>
   output?: Output
   /** Names of the secrets that it gets; each tenant sets its own by `noodle secrets set`. */
   secrets?: string[]
+  /** True: equal inputs give equal outputs, so that a job with `cache` may get the result of an earlier one. Raise the version when the outputs change. */
+  deterministic?: boolean
   /** What holds for its jobs where a submission is silent. */
   defaults?: {
     timeoutMs?: number

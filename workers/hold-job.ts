@@ -9,7 +9,7 @@ import type { Run } from './runs.ts'
 
 export type HoldDeps = Pick<
   QueueDeps,
-  'finishBatch' | 'signals' | 'settings' | 'nodes' | 'tiers' | 'metrics' | 'log'
+  'finishBatch' | 'signals' | 'settings' | 'cache' | 'nodes' | 'tiers' | 'metrics' | 'log'
 > &
   NotesDeps
 
@@ -48,6 +48,8 @@ export async function holdJob(
     await Promise.all([runLog.end(), notes.close()])
     const state = await storeEnd({ ...deps, log }, run, end, [boot.ended, options.abandon])
     if (state === 'succeeded' && notes.hasKept()) void forget(deps, job.id)
+    if (state === 'succeeded' && end.kind === 'succeeded' && end.mayAnswer && job.cacheKey)
+      deps.cache.keepResult({ tenant: job.tenant, task: job.task, key: job.cacheKey }, job.id)
     outcome =
       state === null
         ? 'lost'

@@ -53,7 +53,7 @@ async function load(): Promise<Task> {
 }
 
 function describe(task: Task): void {
-  const { name, version, description, defaults, secrets } = task
+  const { name, version, description, defaults, secrets, deterministic } = task
   const schema = (type: z.ZodType | undefined, io: 'input' | 'output') =>
     type ? z.toJSONSchema(type, { io, unrepresentable: 'any' }) : {}
   tell({
@@ -64,6 +64,7 @@ function describe(task: Task): void {
       description,
       defaults,
       secrets,
+      deterministic,
       input: schema(task.input, 'input'),
       output: schema(task.output, 'output'),
     },

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
+import { mayAnswer } from '../queue/use-cases/may-answer.ts'
 import type { Boot } from './boot.ts'
 import type { RunBlobs } from './run-blobs.ts'
 import type { Run } from './runs.ts'
@@ -96,7 +97,13 @@ export async function runTask(
     const used = usage()
     clearTimeout(timer) // the task is over; its result has its own time
     const resultRef = await options.blobs.keepResult(job, text, signal)
-    if (!resultRef) return { kind: 'succeeded', result, usage: used }
+    if (!resultRef)
+      return {
+        kind: 'succeeded',
+        result,
+        ...(mayAnswer(task.offer, job) && { mayAnswer: true }),
+        usage: used,
+      }
     return { kind: 'succeeded', result: null, resultRef, usage: used }
   } catch (error) {
     if (signal.aborted) return stopped()

@@ -100,10 +100,23 @@ const jobFields = {
     .optional()
     .describe('What is not given is as the task has it by default.'),
   labels: labels.default({}),
+  cache: z
+    .strictObject({
+      ttlSeconds: z
+        .number()
+        .int()
+        .min(1)
+        .max(365 * 86_400)
+        .describe('How long ago that job may have ended.'),
+    })
+    .optional()
+    .describe(
+      'For tasks that are declared deterministic: the result of an earlier equal job of the tenant (same task, version and payload, with `cache` too) answers, and nothing is run.',
+    ),
 }
 
 /** Fields of the contract that this version refuses, with a word of their own. */
-export const fieldsNotYet = ['concurrencyKey', 'cache'] as const
+export const fieldsNotYet = ['concurrencyKey'] as const
 
 const hasOneTime = (job: { runAt?: Date | undefined; delayMs?: number | undefined }): boolean =>
   job.runAt === undefined || job.delayMs === undefined
@@ -198,6 +211,7 @@ export const jobView = z
       .describe('What the last attempt that ended used.'),
     nodeId: z.string().nullable(),
     replayOf: z.uuid().nullable(),
+    cachedFrom: z.uuid().nullable().describe('The job whose result answered it, without a run of its own.'),
     cancelRequestedAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().nullable(),

@@ -25,6 +25,7 @@ export interface JobView {
   usage: Usage | null
   nodeId: string | null
   replayOf: string | null
+  cachedFrom: string | null
   cancelRequestedAt: string | null
   createdAt: string
   startedAt: string | null

@@ -34,6 +34,7 @@ export function jobLines(job: JobView): string[] {
     node: job.nodeId ?? undefined,
     labels: labelsOf(job.labels),
     'replay of': job.replayOf ?? undefined,
+    'cached from': job.cachedFrom ?? undefined,
     created: showTime(job.createdAt),
     due: job.timestamps.dueAt > job.createdAt ? showTime(job.timestamps.dueAt) : undefined,
     expires: job.timestamps.expiresAt ? showTime(job.timestamps.expiresAt) : undefined,

@@ -19,6 +19,7 @@ export interface SubmitOptions {
   strategy?: string
   escalateTier?: true
   label?: Record<string, string>
+  cache?: number
 }
 
 /**
@@ -41,6 +42,7 @@ export function toSubmission(task: string, words: readonly string[], options: Su
     expiresAt: options.expires,
     retry: isEmpty(retry) ? undefined : retry,
     labels: options.label,
+    cache: options.cache === undefined ? undefined : { ttlSeconds: Math.ceil(options.cache / 1000) },
   }
 }
 

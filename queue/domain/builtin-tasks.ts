@@ -9,6 +9,8 @@ export interface TaskDefinition {
   description: string
   payload: z.ZodType
   result: z.ZodType
+  /** Equal payloads give equal results. */
+  deterministic?: boolean
 }
 
 const anyJson: z.ZodType<Json> = z.json()
@@ -42,7 +44,14 @@ export const commandPayload = z.strictObject({
 
 /** The tasks that come with every worker. */
 export const builtinTasks = [
-  { name: 'echo', version: '1', description: 'Answers with its payload.', payload: anyJson, result: anyJson },
+  {
+    name: 'echo',
+    version: '1',
+    description: 'Answers with its payload.',
+    payload: anyJson,
+    result: anyJson,
+    deterministic: true,
+  },
   {
     name: 'sleep',
     version: '1',

@@ -43,6 +43,11 @@ export const errorCodes = {
     title: "The payload does not fit the task's schema",
     remedy: "Mend the fields that are named; `GET /v1/tasks/:name` has the task's schema.",
   },
+  TASK_NOT_DETERMINISTIC: {
+    kind: 'impossible',
+    title: 'The task is not declared deterministic',
+    remedy: 'Leave `cache` out, or declare the task `deterministic` where it is defined (docs/caching.md).',
+  },
   NOT_YET_SUPPORTED: {
     kind: 'impossible',
     title: 'Not part of this version',

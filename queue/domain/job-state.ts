@@ -99,6 +99,13 @@ export const transitions = {
     writer: 'node',
     guard: "Redis is away; ready, and T3's guard; both events",
   },
+  T14: {
+    from: ['pending'],
+    to: ['succeeded'],
+    writer: 'gateway',
+    guard:
+      'in the statement of T1 only; due; an equal job of the tenant succeeded by running, no longer ago than cache.ttlSeconds',
+  },
 } as const satisfies Record<string, Transition>
 
 /** True when some row of the table leads from one state to the other. */

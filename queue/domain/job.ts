@@ -70,6 +70,8 @@ export interface Job extends JobSpec {
   /** Where the payload is, when it is kept in the blob store; then `payload` is null, unless it was fetched. */
   payloadRef: BlobRef | null
   state: JobState
+  /** The job whose result it was answered with, without running. */
+  cachedFrom: string | null
   /** Starts so far; 0 before the first. */
   attempt: number
   failures: number
@@ -120,6 +122,8 @@ export interface ClaimedJob {
   handBacks: number
   /** Grows with every claim of this job and never goes back; who holds an older one is not believed. */
   fence: number
+  /** Of what it is equal to, when its result may answer later jobs. */
+  cacheKey: Buffer | null
   /** How long the job stood due before it was claimed, by Postgres' clock. */
   waitedMs: number
 }

@@ -33,6 +33,8 @@ export interface TaskOffer {
   payloadSchema: Record<string, unknown>
   resultSchema: Record<string, unknown>
   kind: TaskKind
+  /** Declared: equal payloads give equal results, so that a result may answer later jobs. */
+  deterministic?: boolean
   /** What holds for its jobs where a submission is silent. */
   defaults?: TaskDefaults
   /** Names of the secrets that its runs get: those of the job's tenant. */

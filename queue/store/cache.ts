@@ -23,6 +23,20 @@ export interface Cache extends Pick<TwoLevels, 'clear'> {
   refreshUser(id: string, load: () => Promise<User | null>): Promise<User | null>
   /** To be called when a user has changed. Never rejects. */
   forgetUser(id: string): Promise<void>
+  /** Id of a job that may have the result of jobs like this; undefined when none is known. */
+  findResult(of: ResultPlace): Promise<string | undefined>
+  /** Forgets in this process what findResult told, for Redis may know a newer one. */
+  forgetResultHere(of: ResultPlace): void
+  /** To be called when such a job has succeeded. In the background. */
+  keepResult(of: ResultPlace, jobId: string): void
+}
+
+/** Where the result of equal jobs of a tenant is found. */
+export interface ResultPlace {
+  tenant: string
+  task: string
+  /** domain/equality-key.ts */
+  key: Buffer
 }
 
 /** A user who was disabled is out after so long, also where a message was lost. */
@@ -59,12 +73,20 @@ export function makeCache(
 
   const userEntry = (id: string): CacheEntry => ({ kind: 'user', of: id, tenant: '', detail: '' })
 
+  const resultEntry = ({ tenant, task, key }: ResultPlace): CacheEntry => ({
+    ...{ kind: 'task', of: task, tenant },
+    detail: key.toString('hex'),
+  })
+
   return {
     readJob: (id, tenant, load) =>
       levels.read({ kind: 'job', of: id, tenant: tenant ?? '', detail: jobShape }, jobCodec(id), load),
     readUser: (id, load) => levels.read(userEntry(id), userCodec(id), load),
     refreshUser: (id, load) => levels.refresh(userEntry(id), userCodec(id), load),
     forgetUser: (id) => levels.forget(userEntry(id)),
+    findResult: (place) => levels.find(resultEntry(place), idCodec),
+    forgetResultHere: (place) => levels.forgetHere(resultEntry(place)),
+    keepResult: (place, jobId) => levels.keep(resultEntry(place), idCodec, jobId),
     clear: (pattern) => levels.clear(pattern),
   }
 }
@@ -87,6 +109,13 @@ const jobCodec = (id: string): Codec<Job | null> => ({
   toText: (job) => (job && isTerminal(job.state) ? JSON.stringify(job) : null),
   fromText: (text) => withTimes<Job>(text, jobTimes, (job) => job.id === id && isTerminal(job.state)),
 })
+
+const idShape = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+const idCodec: Codec<string> = {
+  toText: (id) => id,
+  fromText: (text) => (idShape.test(text) ? text : undefined),
+}
 
 /** A user who is gone does not come back, so that is kept too. */
 const userCodec = (id: string): Codec<User | null> => ({

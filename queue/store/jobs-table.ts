@@ -1,4 +1,6 @@
-import { acceptAllOrNone, type Accepted, acceptJobs, type NewJob } from './jobs/accept.ts'
+import { acceptAllOrNone } from './jobs/accept-all-or-none.ts'
+import { acceptCached, type CachedAsk } from './jobs/accept-cached.ts'
+import { acceptJobs, type NewJob } from './jobs/accept.ts'
 import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
 import { claimJobs } from './jobs/claim.ts'
 import {
@@ -38,8 +40,12 @@ export function openJobsTable(postgres: Postgres) {
   return {
     accept: (jobs: readonly NewJob[], openTiers?: ReadonlyMap<string, number>) =>
       acceptJobs(postgres, jobs, openTiers),
-    acceptAllOrNone: (jobs: readonly NewJob[], refuse: (answer: Accepted, index: number) => void) =>
-      acceptAllOrNone(postgres, jobs, refuse),
+    acceptCached: (asks: readonly CachedAsk[]) => acceptCached(postgres, asks),
+    acceptAllOrNone: (
+      jobs: readonly NewJob[],
+      asks: readonly CachedAsk[],
+      refuse: Parameters<typeof acceptAllOrNone>[3],
+    ) => acceptAllOrNone(postgres, jobs, asks, refuse),
     dispatchReady: (input: Parameters<typeof dispatchReady>[1]) => dispatchReady(postgres, input),
     countQueued: (tier: string, most: number) => countQueued(postgres, tier, most),
     release: (jobs: Parameters<typeof releaseJobs>[1]) => releaseJobs(postgres, jobs),

@@ -43,6 +43,7 @@ export function toOffer(task: TaskDefinition): TaskOffer {
     payloadSchema: jsonSchema(task.payload),
     resultSchema: jsonSchema(task.result),
     kind: task.name === 'command' ? 'command' : 'builtin',
+    ...(task.deterministic && { deterministic: true }),
   }
 }
 
@@ -68,6 +69,10 @@ export function offersOf({ fleet, remembered }: Catalogue, name: string): TaskOf
   const live = fleet.nodes.flatMap((node) => node.tasks.filter((task) => task.name === name))
   return live.length > 0 ? live : remembered.filter((task) => task.name === name)
 }
+
+/** How a task was published last: by the newest live node, else by any node before; what is built in is known without. */
+export const publishedOffer = (catalogue: Catalogue, name: string): TaskOffer | undefined =>
+  offersOf(catalogue, name).at(-1) ?? builtinOffers.find((offer) => offer.name === name)
 
 /** @throws TASK_NOT_FOUND */
 export function findTask(catalogue: Catalogue, name: string): CatalogueTask {

@@ -9,8 +9,8 @@ import type { QueueDeps } from './queue-deps.ts'
 
 /** How a run ended, in the words of who ran it. */
 export type RunEnd =
-  /** With `resultRef` the result is kept in the blob store, and null here. */
-  | { kind: 'succeeded'; result: Json; resultRef?: BlobRef; usage: Usage }
+  /** With `resultRef` the result is kept in the blob store, and null here. `mayAnswer`: later equal jobs, out of the cache. */
+  | { kind: 'succeeded'; result: Json; resultRef?: BlobRef; mayAnswer?: boolean; usage: Usage }
   /** `isFinal`: no further attempt would help. `reason`: for the timeline, instead of the error's code. `outOfMemoryMb`: the limit that it was killed at. */
   | {
       kind: 'failed'

@@ -1,7 +1,7 @@
 import type { Batch } from '../../core/batch.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
-import type { ClaimedJob } from '../domain/job.ts'
+import type { ClaimedJob, Job } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { Tier } from '../domain/tiers.ts'
 import type { ArtifactsTable } from '../store/artifacts-table.ts'
@@ -11,6 +11,7 @@ import type { CanariesTable } from '../store/canaries-table.ts'
 import type { Checkpoint, CheckpointsTable } from '../store/checkpoints-table.ts'
 import type { Cache } from '../store/cache.ts'
 import type { Deliveries } from '../store/deliveries.ts'
+import type { CachedAsk } from '../store/jobs/accept-cached.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
 import type { PostgresDiagnosis, RedisDiagnosis } from '../store/diagnose.ts'
@@ -61,6 +62,7 @@ export interface QueueDeps {
   taskProfiles: TaskProfiles
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>
+  answerBatch: Batch<CachedAsk, Job | null>
   claimBatch: Batch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>
   progressBatch: Batch<{ bootId: string; note: ProgressNote }, void>
   checkpointBatch: Batch<{ bootId: string; checkpoint: Checkpoint }, boolean>

@@ -8,7 +8,8 @@ import { submitJob, type SubmitDeps, type Submitted } from './submit-jobs.ts'
 
 /**
  * Submits an ended job once more, as a new job that names it in `replayOf`; the old one stays as it ended. It belongs to who replays it, in the old
- * one's tenant. A payload in the blob store is copied, so that neither job needs the other's. It starts at once and does not expire, whatever the old one's times were.
+ * one's tenant. A payload in the blob store is copied, so that neither job needs the other's. It starts at once and does not expire, whatever the old one's times were, and
+ * runs also where a cached result could answer it.
  * @param change `check` refuses by throwing what may not be submitted any more
  * @throws JOB_NOT_FOUND, JOB_NOT_FINISHED, BLOB_LOST, and what submitJob throws
  */

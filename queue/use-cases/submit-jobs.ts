@@ -3,7 +3,9 @@ import { OverloadError } from '../../core/batch.ts'
 import { QueueError } from '../domain/errors.ts'
 import type { Job, JobSpec } from '../domain/job.ts'
 import type { Actor } from '../domain/user.ts'
+import type { CachedAsk } from '../store/jobs/accept-cached.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
+import { answerFromCache, type CacheRequest, findAnswer } from './answer-from-cache.ts'
 import { findJob } from './find-job.ts'
 import { forgetPayload, keepPayload, keepPayloads, largeText } from './keep-payload.ts'
 import type { QueueDeps } from './queue-deps.ts'
@@ -13,6 +15,8 @@ export interface Submission {
   spec: JobSpec
   /** As the client gave it, with the text that tells whether two requests are the same. */
   idempotency: { key: string; body: string } | null
+  /** Asks for the result of an earlier equal job. */
+  cache?: CacheRequest | null
 }
 
 /** What became of a submission. `isNew` is false when its key had made a job before: then this is that job, as it stands now. */
@@ -23,25 +27,36 @@ export interface Submitted {
 
 export type SubmitDeps = Pick<
   QueueDeps,
-  'jobs' | 'acceptBatch' | 'signals' | 'newId' | 'metrics' | 'blobs' | 'settings' | 'log'
+  | 'jobs'
+  | 'acceptBatch'
+  | 'answerBatch'
+  | 'cache'
+  | 'signals'
+  | 'newId'
+  | 'metrics'
+  | 'blobs'
+  | 'settings'
+  | 'log'
 >
+
+type Answer = Accepted | { kind: 'answered'; job: Job }
 
 /**
  * T1: stores a job; it resolves only after the commit. Submissions that arrive while a write is in flight go together in the next one. A payload that is
- * too large for the row goes to the blob store before.
+ * too large for the row goes to the blob store before. One that asks the cache, and finds there what it asks for, is stored as succeeded (T14).
  * @throws IDEMPOTENCY_KEY_REUSED for a key that came with another body; OVERLOADED; BLOBS_UNAVAILABLE; POSTGRES_UNAVAILABLE: then it is not known whether the job was stored, and the same key may be used again
  */
 export async function submitJob(deps: SubmitDeps, actor: Actor, submission: Submission): Promise<Submitted> {
   const bare = newJob(deps, actor, submission)
   const text = largeText(deps, bare.spec.payload)
   const job = text ? await keepPayload(deps, bare, text) : bare
-  const accepted = await deps.acceptBatch.add(job).catch(asOverload)
-  if (accepted.kind === 'known') {
+  const answer = await accept(deps, job, submission.cache)
+  if (answer.kind === 'known') {
     void forgetPayload(deps, job)
-    return { isNew: false, job: await firstJob(deps, accepted, actor) }
+    return { isNew: false, job: await firstJob(deps, answer, actor) }
   }
-  announce(deps, [job], [accepted])
-  return { isNew: true, job: asJob(job, accepted) }
+  announce(deps, [job], [answer])
+  return { isNew: true, job: asJob(job, answer) }
 }
 
 /**
@@ -59,13 +74,13 @@ export async function submitMany(
     submissions.map((submission) => newJob(deps, actor, submission)),
   )
   const answers = options.isAtomic
-    ? await deps.jobs.acceptAllOrNone(jobs, refuseReusedKey)
-    : await Promise.all(jobs.map((job) => deps.acceptBatch.add(job).catch(asOverload)))
+    ? await deps.jobs.acceptAllOrNone(jobs, await findAnswers(deps, jobs, submissions), refuseReusedKey)
+    : await Promise.all(jobs.map((job, i) => accept(deps, job, submissions[i]?.cache)))
   announce(deps, jobs, answers)
   return Promise.all(
     jobs.map(async (job, i) => {
       const answer = answers[i]
-      if (answer?.kind === 'accepted') return { isNew: true, job: asJob(job, answer) }
+      if (answer && answer.kind !== 'known') return { isNew: true, job: asJob(job, answer) }
       if (answer) void forgetPayload(deps, job)
       return answer
         ? firstJob(deps, answer, actor).then(
@@ -88,7 +103,33 @@ export function refuseWhenCrowded(deps: Pick<QueueDeps, 'acceptBatch'>): void {
   if (deps.acceptBatch.isCrowded()) throw overloaded()
 }
 
-function newJob(deps: Pick<QueueDeps, 'newId'>, actor: Actor, { spec, idempotency }: Submission): NewJob {
+async function accept(
+  deps: SubmitDeps,
+  job: NewJob,
+  cache: CacheRequest | null | undefined,
+): Promise<Answer> {
+  try {
+    const answered = await answerFromCache(deps, job, cache)
+    return answered ? { kind: 'answered', job: answered } : await deps.acceptBatch.add(job)
+  } catch (error) {
+    throw error instanceof OverloadError ? overloaded(error) : error
+  }
+}
+
+async function findAnswers(
+  deps: Pick<QueueDeps, 'cache'>,
+  jobs: readonly NewJob[],
+  submissions: readonly Submission[],
+): Promise<CachedAsk[]> {
+  const asks = await Promise.all(jobs.map((job, i) => findAnswer(deps, job, submissions[i]?.cache)))
+  return asks.filter((ask) => ask !== undefined)
+}
+
+function newJob(
+  deps: Pick<QueueDeps, 'newId'>,
+  actor: Actor,
+  { spec, idempotency, cache }: Submission,
+): NewJob {
   return {
     id: deps.newId(),
     tenant: actor.tenant,
@@ -98,6 +139,7 @@ function newJob(deps: Pick<QueueDeps, 'newId'>, actor: Actor, { spec, idempotenc
       key: idempotency.key,
       bodyHash: createHash('sha256').update(idempotency.body).digest(),
     },
+    cacheKey: cache?.key ?? null,
   }
 }
 
@@ -118,14 +160,16 @@ function refuseReusedKey(answer: Accepted, index?: number): void {
   )
 }
 
-/** Jobs that were queued with their acceptance need no dispatcher. */
+/** Jobs that were queued with their acceptance, or answered, need no dispatcher. */
 function announce(
   deps: Pick<QueueDeps, 'signals' | 'metrics'>,
   jobs: readonly NewJob[],
-  answers: readonly Accepted[],
+  answers: readonly Answer[],
 ): void {
-  jobs.forEach(({ spec }, i) => {
-    if (answers[i]?.kind === 'accepted') deps.metrics.jobsAccepted.inc({ tier: spec.tier, task: spec.task })
+  jobs.forEach(({ spec: { tier, task } }, i) => {
+    const kind = answers[i]?.kind
+    if (kind === 'accepted' || kind === 'answered') deps.metrics.jobsAccepted.inc({ tier, task })
+    if (kind === 'answered') deps.metrics.jobsCached.inc({ task })
   })
   const isDispatcherNeeded = answers.some(
     (answer) => answer.kind === 'accepted' && answer.state === 'pending',
@@ -133,16 +177,19 @@ function announce(
   if (isDispatcherNeeded) deps.signals.tellSubmitted()
 }
 
-function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
+function asJob(job: NewJob, accepted: Exclude<Answer, { kind: 'known' }>): Job {
   const { payloadRef = null } = job
+  const payload = payloadRef && payloadRef.bytes > shownBytes ? null : job.spec.payload
+  if (accepted.kind === 'answered') return { ...accepted.job, payload }
   return {
     ...job.spec,
-    payload: payloadRef && payloadRef.bytes > shownBytes ? null : job.spec.payload,
+    payload,
     payloadRef,
     id: job.id,
     tenant: job.tenant,
     userId: job.userId,
     state: accepted.state,
+    cachedFrom: null,
     attempt: 0,
     failures: 0,
     crashes: 0,
@@ -161,10 +208,6 @@ function asJob(job: NewJob, accepted: Accepted & { kind: 'accepted' }): Job {
     startedAt: null,
     finishedAt: null,
   }
-}
-
-function asOverload(error: unknown): never {
-  throw error instanceof OverloadError ? overloaded(error) : error
 }
 
 const overloaded = (cause?: OverloadError): QueueError =>

@@ -24,7 +24,7 @@ export function renderJobStates(): string {
  blocked: waits for other jobs; arrives with workflows
 \`\`\``,
     `Every change is one row of this table, one SQL statement that checks the state it comes from, and one event in the job's timeline, in the same transaction.
-T9 sets the cancel flag of a running job and changes no state. The **fence** is a number that grows with every claim of a job; a holder with an older one is
+T9 sets the cancel flag of a running job and changes no state. T14 answers a job from the cache (docs/caching.md) while it is accepted: nobody ever sees it pending. The **fence** is a number that grows with every claim of a job; a holder with an older one is
 not believed. The **boot** is one life of a node; when its lease runs out, the reaper gives its jobs back.`,
     table(['', 'from', 'to', 'who writes', 'what must hold'], rows),
   )

@@ -12,7 +12,7 @@ test('each job of a batch is accepted or refused by itself, with its wrong field
     { task: 'echo', priority: 11 },
     7,
     { task: 'sleep', payload: { ms: 'x' } },
-    { task: 'echo', cache: {} },
+    { task: 'echo', concurrencyKey: 'a' },
     { task: 'echo' },
   ]
   const { status, body } = await call('POST', '/v1/jobs/batch', {
@@ -35,7 +35,7 @@ test('each job of a batch is accepted or refused by itself, with its wrong field
     [2, 'priority'],
     [3, ''],
     [4, 'payload.ms'],
-    [5, 'cache'],
+    [5, 'concurrencyKey'],
     [6, undefined],
   ])
   expect(await deps.jobs.list({}, { limit: 10 })).toHaveLength(2)

@@ -12,7 +12,8 @@ import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
 import { releaseJobs } from '../../queue/use-cases/release-jobs.ts'
 import { reconcileDeliveries } from '../../queue/use-cases/reconcile-deliveries.ts'
 import { cleanUp } from '../support/clean-up.ts'
-import { dispatchJobs, aNode, alice, openTestQueue, submit } from '../support/test-queue.ts'
+import { submitJob } from '../../queue/use-cases/submit-jobs.ts'
+import { aJob, dispatchJobs, aNode, alice, openTestQueue } from '../support/test-queue.ts'
 
 /*
  * The table of transitions against the real store: random sequences of what gateways, dispatchers, workers and reapers do to a few jobs on two nodes,
@@ -37,7 +38,24 @@ interface ModelJob {
   crashes: number
   handBacks: number
   expires: boolean
+  isAnswered: boolean
 }
+
+const aModelJob = (id: string): ModelJob => ({
+  id,
+  state: 'pending',
+  holder: null,
+  current: null,
+  stale: [],
+  isFlagged: false,
+  failures: 0,
+  crashes: 0,
+  handBacks: 0,
+  expires: false,
+  isAnswered: false,
+})
+
+const cache = { ttlSeconds: 60, key: Buffer.alloc(32, 7) }
 
 interface World {
   deps: QueueDeps
@@ -66,20 +84,19 @@ type Step = (world: World, n: number) => Promise<void>
 
 const steps: Record<string, Step> = {
   async submit(world) {
-    if (world.jobs.length === 4) return
-    const id = await submit(world.deps, { retry: { maxAttempts, backoffMs: 0, strategy: 'fixed' } })
-    world.jobs.push({
-      id,
-      state: 'pending',
-      holder: null,
-      current: null,
-      stale: [],
-      isFlagged: false,
-      failures: 0,
-      crashes: 0,
-      handBacks: 0,
-      expires: false,
-    })
+    if (world.jobs.length >= 4) return
+    const spec = aJob({ retry: { maxAttempts, backoffMs: 0, strategy: 'fixed' } })
+    const { id } = (await submitJob(world.deps, alice, { spec, idempotency: null, cache })).job
+    world.jobs.push(aModelJob(id))
+  },
+  /** T14: a job is answered by another one, whatever state that is in; only what has succeeded by running can. */
+  async answer(world, n) {
+    const source = pick(world.jobs, n)
+    if (!source || world.jobs.length >= 4) return
+    const job = { id: world.deps.newId(), ...alice, spec: aJob(), idempotency: null, cacheKey: cache.key }
+    const [answered] = await world.deps.jobs.acceptCached([{ job, source: source.id, ttlSeconds: 60 }])
+    expect(answered?.state).toBe(source.state === 'succeeded' && !source.isAnswered ? 'succeeded' : undefined)
+    if (answered) world.jobs.push({ ...aModelJob(job.id), state: 'succeeded', isAnswered: true })
   },
   async dispatch(world) {
     await dispatchJobs(world.deps)

@@ -23,6 +23,7 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
     failures: 0,
     handBacks: 0,
     fence: 7,
+    cacheKey: null,
     waitedMs: 0,
     ...fields,
   }

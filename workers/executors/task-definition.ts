@@ -66,6 +66,7 @@ const definition = z.object({
     .max(mostSecretsOfTask)
     .transform((names) => [...new Set(names)])
     .default([]),
+  deterministic: z.boolean().default(false),
 })
 
 /** @throws Error that names what is wrong with it */
@@ -75,7 +76,7 @@ export function toTaskOffer(told: unknown, kind: TaskKind): TaskOffer {
     throw new Error(
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; '),
     )
-  const { name, version, description, input, output, secrets } = parsed.data
+  const { name, version, description, input, output, secrets, deterministic } = parsed.data
   return {
     name,
     version,
@@ -84,6 +85,7 @@ export function toTaskOffer(told: unknown, kind: TaskKind): TaskOffer {
     resultSchema: output,
     kind,
     ...(secrets.length > 0 && { secrets }),
+    ...(deterministic && { deterministic }),
     // Optional fields that are absent, and not present as undefined.
     defaults: JSON.parse(JSON.stringify(parsed.data.defaults)) as NonNullable<TaskOffer['defaults']>,
   }

@@ -33,8 +33,10 @@ _write_lock = threading.Lock()
 _to_worker = None
 
 
-def task(name, version="1", description=None, input=None, output=None, defaults=None, secrets=None):
-    """Makes a function(ctx, input) the task of its file. `input` and `output` are JSON Schemas, `secrets` names."""
+def task(
+    name, version="1", description=None, input=None, output=None, defaults=None, secrets=None, deterministic=False
+):
+    """Makes a function(ctx, input) the task of its file. `input` and `output` are JSON Schemas, `secrets` names; `deterministic`: equal inputs give equal outputs."""
 
     def register(function):
         about = {"name": name, "version": str(version), "description": description or (function.__doc__ or "").strip()}
@@ -42,6 +44,7 @@ def task(name, version="1", description=None, input=None, output=None, defaults=
         about["output"] = output if output is not None else {}
         about["defaults"] = defaults if defaults is not None else {}
         about["secrets"] = list(secrets) if secrets is not None else []
+        about["deterministic"] = bool(deterministic)
         _tasks.append((about, function))
         return function
 

@@ -31,6 +31,7 @@ export function toJobView(job: Job, links: BlobLinks) {
     usage: job.usage,
     nodeId: job.nodeId,
     replayOf: job.replayOf,
+    cachedFrom: job.cachedFrom,
     cancelRequestedAt: job.cancelRequestedAt,
     createdAt: job.createdAt,
     startedAt: job.startedAt,

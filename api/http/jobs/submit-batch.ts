@@ -190,11 +190,12 @@ async function check(deps: GatewayDeps, item: Item): Promise<Submission | QueueE
       return new QueueError('INVALID_REQUEST', summarise(fields, 'The job'), { fields })
     }
     const { idempotencyKey, ...body } = parsed.data
-    const { spec } = await toSpec(deps, body)
+    const { spec, cache } = await toSpec(deps, body)
     if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.PAYLOAD_LIMIT_BYTES)
       return tooLong(deps.config.PAYLOAD_LIMIT_BYTES)
     return {
       spec,
+      cache,
       idempotency:
         idempotencyKey === undefined
           ? null

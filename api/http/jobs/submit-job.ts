@@ -36,14 +36,14 @@ export const submitJobRoute = (deps: GatewayDeps) =>
     takesPayload: true,
     refuse: refuseFieldsNotYet,
     responses: {
-      202: { description: 'Accepted', schema: jobView },
+      202: { description: 'Accepted; in state `succeeded` when the cache had its result', schema: jobView },
       200: {
         description: 'The job of an earlier request with this key, or a finished job that was waited for',
         schema: jobView,
       },
       422: {
         description:
-          'Unknown task, a payload that does not fit it, no tier that fits, or a key that came with another body',
+          'Unknown task, a payload that does not fit it, no tier that fits, `cache` with a task that is not deterministic, or a key that came with another body',
       },
       429: { description: 'Too many jobs a minute' },
       503: {
@@ -53,9 +53,9 @@ export const submitJobRoute = (deps: GatewayDeps) =>
     async handle(call) {
       const idempotency = readIdempotency(call.header('Idempotency-Key'), 'POST /v1/jobs', call.json)
       const waitSeconds = readWait(call.header('Prefer'))
-      const { spec, warnings } = await toSpec(deps, call.body)
+      const { spec, cache, warnings } = await toSpec(deps, call.body)
       takeJobs(deps, actorOf(call), 1)
-      const submitted = await submitJob(deps.queue, actorOf(call), { spec, idempotency })
+      const submitted = await submitJob(deps.queue, actorOf(call), { spec, idempotency, cache })
       return answerSubmitted(deps, call, submitted, { waitSeconds, warnings })
     },
   })
@@ -70,7 +70,8 @@ export async function answerSubmitted(
   const { job, isNew } = submitted
   const { waitSeconds, warnings } = options
   const location = { Location: `/v1/jobs/${job.id}` }
-  const extra = warnings.length > 0 ? { warnings } : {}
+  const hasEnded = isTerminal(job.state)
+  const extra = warnings.length > 0 && !hasEnded ? { warnings } : {}
   if (waitSeconds === 0) {
     const shown = isNew ? job : await withBlobs(deps.queue, job)
     return {
@@ -79,8 +80,11 @@ export async function answerSubmitted(
       body: { ...toJobView(shown, deps.links), ...extra },
     }
   }
-  await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone)
-  const latest = await withBlobs(deps.queue, await findJob(deps.queue, actorOf(call), job.id))
+  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone)
+  const latest = await withBlobs(
+    deps.queue,
+    hasEnded ? job : await findJob(deps.queue, actorOf(call), job.id),
+  )
   const status = isTerminal(latest.state) || !isNew ? 200 : 202
   return {
     status,

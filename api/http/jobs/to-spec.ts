@@ -3,6 +3,8 @@ import type { JobSpec, Json } from '../../../queue/domain/job.ts'
 import type { RetryPolicy } from '../../../queue/domain/retry-policy.ts'
 import { routeToTier } from '../../../queue/domain/tiers.ts'
 import { offersOf } from '../../../queue/use-cases/catalogue.ts'
+import type { CacheRequest } from '../../../queue/use-cases/answer-from-cache.ts'
+import { toCacheRequest } from '../../../queue/use-cases/check-cache.ts'
 import { checkTask } from '../../../queue/use-cases/check-task.ts'
 import { fieldsNotYet, type JobSubmission } from '../../contract/job-shapes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -35,12 +37,12 @@ export const checkOptions = (deps: GatewayDeps) => ({
 
 /**
  * Finds the tier of a checked submission and holds its task and payload against the catalogue. The warnings say what keeps it from running now.
- * @throws NO_TIER_FITS, TASK_UNKNOWN, PAYLOAD_MISFIT
+ * @throws NO_TIER_FITS, TASK_UNKNOWN, PAYLOAD_MISFIT, TASK_NOT_DETERMINISTIC
  */
 export async function toSpec(
   deps: GatewayDeps,
   body: JobSubmission,
-): Promise<{ spec: JobSpec; warnings: string[] }> {
+): Promise<{ spec: JobSpec; cache: CacheRequest | null; warnings: string[] }> {
   const catalogue = await deps.catalogue()
   const defaults = offersOf(catalogue, body.task).at(-1)?.defaults ?? {}
   // Who says anything about where a job runs says all of it.
@@ -61,6 +63,9 @@ export async function toSpec(
     resources: { cpu: cpu ?? 0, memoryMb: memoryMb ?? 0, gpu: gpu ?? (body.requirement ? tier.gpu : 0) },
   }
   const warnings = checkTask(catalogue, asked, checkOptions(deps))
+  const keptSeconds = deps.config.CACHE_REDIS_SECONDS
+  if (body.cache && body.cache.ttlSeconds > keptSeconds)
+    warnings.push(`Results are kept for ${String(keptSeconds)} s only (CACHE_REDIS_SECONDS).`)
   return {
     spec: {
       ...asked,
@@ -73,6 +78,7 @@ export async function toSpec(
       labels: body.labels,
       replayOf: null,
     },
+    cache: body.cache ? toCacheRequest(catalogue, asked, body.cache) : null,
     warnings,
   }
 }

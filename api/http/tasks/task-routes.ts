@@ -14,6 +14,10 @@ const taskView = z
     payloadSchema: schemaView.describe('JSON Schema of the payload.'),
     resultSchema: schemaView.describe('JSON Schema of the result.'),
     kind: z.enum(taskKinds).describe('How its nodes run it.'),
+    deterministic: z
+      .boolean()
+      .optional()
+      .describe('Equal payloads give equal results, so jobs may ask for `cache`.'),
     defaults: schemaView.optional().describe('What holds for its jobs where a submission is silent.'),
     secrets: z.array(z.string()).optional().describe('Names of the secrets that its runs get.'),
     nodes: z.record(z.string(), z.number()).describe('Live nodes that offer it, by tier.'),

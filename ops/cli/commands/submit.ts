@@ -61,6 +61,7 @@ export function addSubmit(program: Command, cli: Cli): void {
     .addOption(new Option('--strategy <name>', 'how the backoff grows').choices(['fixed', 'exponential']))
     .option('--escalate-tier', 'after it ran out of memory, try again on the next larger tier')
     .option('--label <key=value>', 'several times for several', label)
+    .option('--cache <duration>', 'an equal job that ended no longer ago may answer, such as 1h', duration)
     .option('--idempotency-key <key>', 'submitting again with the same key gives the first job')
     .option('--batch <file>', 'submit many: a job as JSON in each line; - for stdin')
     .addHelpText('after', examples)

@@ -12,6 +12,8 @@ export interface NewJob {
   payloadRef?: BlobRef
   /** The same key of the same user within the keeping time gives the first job again. `bodyHash` tells whether it is the same request. */
   idempotency: { key: string; bodyHash: Buffer } | null
+  /** Of what it is equal to, when its result may answer later jobs. */
+  cacheKey?: Buffer | null
 }
 
 export type Accepted =
@@ -19,13 +21,16 @@ export type Accepted =
   /** The key was used before: the job that it made, and whether the body was the same. */
   | { kind: 'known'; id: string; isSameBody: boolean }
 
+/** What json_to_recordset reads of `toInput`. */
+export const inputColumns = `
+      id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
+      delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, escalate_tier boolean, labels jsonb, replay_of uuid,
+      idempotency_key text, body_hash bytea, payload_ref jsonb, cache_key bytea`
+
 const statement = `
   WITH input AS (
     -- One JSON document: the driver writes it several times faster than arrays. Its null in a column is SQL's, also where a payload is null.
-    SELECT * FROM json_to_recordset($1::json) AS t(
-      id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
-      delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, escalate_tier boolean, labels jsonb, replay_of uuid,
-      idempotency_key text, body_hash bytea, payload_ref jsonb)
+    SELECT * FROM json_to_recordset($1::json) AS t(${inputColumns})
   ), keyed AS (
     -- In key order, so that two batches with the same keys can't wait for each other.
     INSERT INTO idempotency_keys AS known (user_id, key, body_hash, job_id)
@@ -46,9 +51,9 @@ const statement = `
     WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
   ), inserted AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
-                      labels, replay_of, payload_ref, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
+                      labels, replay_of, payload_ref, cache_key, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
     SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
-           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, due_at, is_due,
+           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, tenant, task
@@ -94,7 +99,8 @@ export async function acceptJobs(
   })
 }
 
-const toInput = ({ id, tenant, userId, spec, payloadRef, idempotency }: NewJob): object => ({
+/** As the statements that accept jobs read it. */
+export const toInput = ({ id, tenant, userId, spec, payloadRef, idempotency, cacheKey }: NewJob): object => ({
   id,
   tenant,
   user_id: userId,
@@ -117,21 +123,12 @@ const toInput = ({ id, tenant, userId, spec, payloadRef, idempotency }: NewJob):
   labels: spec.labels,
   replay_of: spec.replayOf,
   idempotency_key: idempotency?.key ?? null,
-  body_hash: idempotency ? `\\x${idempotency.bodyHash.toString('hex')}` : null,
+  body_hash: bytea(idempotency?.bodyHash),
+  cache_key: bytea(cacheKey),
 })
 
-/** T1 for all or none. @throws what `refuse` throws about an answer; nothing is stored then */
-export async function acceptAllOrNone(
-  postgres: Postgres,
-  jobs: readonly NewJob[],
-  refuse: (answer: Accepted, index: number) => void,
-): Promise<Accepted[]> {
-  return postgres.transaction(async (query) => {
-    const answers = await acceptJobs({ query }, jobs)
-    answers.forEach(refuse)
-    return answers
-  })
-}
+const bytea = (bytes: Buffer | null | undefined): string | null =>
+  bytes ? `\\x${bytes.toString('hex')}` : null
 
 interface KnownKey {
   user_id: string

@@ -25,10 +25,11 @@ export interface ClaimedRow {
   failures: number
   hand_backs: number
   fence: number
+  cache_key: Buffer | null
   waited_ms: number
 }
 
-export const claimedColumns = `id, tenant, task, tier, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, escalate_tier, attempt, failures, hand_backs, fence,
+export const claimedColumns = `id, tenant, task, tier, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, escalate_tier, attempt, failures, hand_backs, fence, cache_key,
   greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms`
 
 /**
@@ -92,5 +93,6 @@ export const toClaimedJob = (row: ClaimedRow): ClaimedJob => ({
   failures: row.failures,
   handBacks: row.hand_backs,
   fence: row.fence,
+  cacheKey: row.cache_key,
   waitedMs: row.waited_ms,
 })

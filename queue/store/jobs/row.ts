@@ -24,6 +24,7 @@ export interface JobRow {
   escalate_tier: boolean
   labels: Record<string, string>
   replay_of: string | null
+  cached_from: string | null
   due_at: Date
   node_id: string | null
   attempt: number
@@ -43,7 +44,7 @@ export interface JobRow {
 }
 
 export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels,
-  replay_of, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, result_ref, error, usage, created_at, started_at, finished_at`
+  replay_of, cached_from, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, result_ref, error, usage, created_at, started_at, finished_at`
 
 export function toJob(row: JobRow): Job {
   return {
@@ -67,6 +68,7 @@ export function toJob(row: JobRow): Job {
     },
     labels: row.labels,
     replayOf: row.replay_of,
+    cachedFrom: row.cached_from,
     runAt: row.due_at,
     delayMs: 0,
     dueAt: row.due_at,

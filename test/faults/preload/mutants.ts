@@ -36,9 +36,9 @@ export const mutants: Mutant[] = [
     shownBy: ['process', 'postgres'],
     changes: [
       replace('queue/use-cases/submit-jobs.ts', [
-        /const accepted = await deps\.acceptBatch\.add\(job\)\.catch\(asOverload\)/,
-        `deps.acceptBatch.add(job).catch(() => undefined)
-  const accepted = { kind: 'accepted', id: job.id, state: 'pending', createdAt: new Date(), dueAt: new Date() }`,
+        /const answer = await accept\(deps, job, submission\.cache\)/,
+        `accept(deps, job, submission.cache).catch(() => undefined)
+  const answer = { kind: 'accepted', id: job.id, state: 'pending', createdAt: new Date(), dueAt: new Date() }`,
       ]),
     ],
   },

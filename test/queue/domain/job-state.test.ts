@@ -19,9 +19,9 @@ test('no move leaves a terminal state, and a terminal state can be reached from 
   }
 })
 
-test('a job runs only from the backlog or its window, and succeeds only after it ran', () => {
+test('a job runs only from the backlog or its window, and succeeds only after it ran, or at its acceptance', () => {
   expect(jobStates.filter((from) => canMove(from, 'running'))).toEqual(['pending', 'queued'])
-  expect(jobStates.filter((from) => canMove(from, 'succeeded'))).toEqual(['running'])
+  expect(jobStates.filter((from) => canMove(from, 'succeeded'))).toEqual(['pending', 'running'])
 })
 
 test('a job whose task always fails gets exactly maxAttempts attempts', () => {
