@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ClaimedJob, Json } from '../queue/domain/job.ts'
+import type { ClaimedJob } from '../queue/domain/job.ts'
 import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { SecretsRead } from '../queue/use-cases/read-secrets.ts'
 import { makeRedactor } from './redactor.ts'
@@ -12,8 +12,8 @@ export type ReadSecrets = (tenant: string, names: readonly string[]) => Promise<
 export interface RunSecrets {
   /** In place of the context's own: they hide the values, and keep no checkpoint that holds one. */
   guarded: Pick<TaskContext, 'log' | 'progress' | 'checkpoint' | 'secrets' | 'redact'>
-  /** Of a result that is JSON. @throws PermanentFailure RESULT_INVALID when it holds a secret */
-  checkResult(result: Json): void
+  /** Of a result as JSON. @throws PermanentFailure RESULT_INVALID when it holds a secret */
+  checkResult(text: string): void
   /** The run is over: what was held back of its output follows. */
   end(): void
 }
@@ -50,8 +50,8 @@ export async function openRunSecrets(
         return Promise.resolve(false)
       },
     },
-    checkResult(result) {
-      const name = redactor.findIn(JSON.stringify(result))
+    checkResult(text) {
+      const name = redactor.findIn(text)
       if (name !== undefined)
         throw new PermanentFailure('RESULT_INVALID', `The result holds the secret ${name}; leave it out.`)
     },

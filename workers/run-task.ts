@@ -93,7 +93,7 @@ export async function runTask(
     })
     if (signal.aborted) return stopped()
     const text = textOf(job.task, result, options.resultBytes)
-    secrets?.checkResult(result)
+    secrets?.checkResult(text)
     const used = usage()
     clearTimeout(timer) // the task is over; its result has its own time
     const resultRef = await options.blobs.keepResult(job, text, signal)

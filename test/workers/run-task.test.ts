@@ -1,8 +1,10 @@
 import { expect, test } from '@jest/globals'
 import type { Json } from '../../queue/domain/job.ts'
+import { QueueError } from '../../queue/domain/errors.ts'
 import { echo, sleep } from '../../workers/executors/builtin.ts'
 import { makeRuns } from '../../workers/runs.ts'
 import { runTask } from '../../workers/run-task.ts'
+import type { ReadSecrets } from '../../workers/run-secrets.ts'
 import { PermanentFailure, type Stop, type Task } from '../../workers/task.ts'
 import { aClaimedJob, noBlobs, noLog, noNotes } from './a-run.ts'
 
@@ -13,7 +15,11 @@ function aTask(run: Task['run']): Task {
 }
 
 /** Begins a run of the task and tells how it ended. */
-function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}, { hasLapsed = false } = {}) {
+function begin(
+  task: Task,
+  fields: Parameters<typeof aClaimedJob>[0] = {},
+  { hasLapsed = false, readSecrets }: { hasLapsed?: boolean; readSecrets?: ReadSecrets } = {},
+) {
   const run = makeRuns().begin(aClaimedJob({ task: task.offer.name, ...fields }), boot)
   const ended = runTask(run, noLog, {
     notes: noNotes,
@@ -22,6 +28,7 @@ function begin(task: Task, fields: Parameters<typeof aClaimedJob>[0] = {}, { has
     blobs: noBlobs,
     killGraceMs: 50,
     hasLapsed: () => hasLapsed,
+    readSecrets,
   })
   return { ended, stop: (stop: Stop) => run.stopping.abort(stop) }
 }
@@ -107,4 +114,45 @@ test('a failure that is seen only after the lease ran out is none: the processes
     kind: 'stopped',
     reason: 'lease lost',
   })
+})
+
+const keyed: Task = {
+  offer: { ...echo.offer, name: 'keyed', secrets: ['token'] },
+  run: ({ secrets }) => Promise.resolve((secrets['token'] ?? '').length),
+}
+
+test.each([
+  ['has no key', undefined, false, 'set SECRETS_KEY'],
+  ['has another key', 'no key', false, 'SECRETS_PREVIOUS_KEYS'],
+  ['finds none', 'not set', true, 'noodle secrets set token'],
+  ['finds a damaged one', 'damaged', true, 'set it anew'],
+] as const)(
+  'a run whose node %s for its secret has failed, and says what to do',
+  async (_, why, isFinal, remedy) => {
+    const readSecrets: ReadSecrets = () => Promise.resolve({ missing: 'token', why: why ?? 'not set' })
+    expect(await begin(keyed, {}, why === undefined ? {} : { readSecrets }).ended).toMatchObject({
+      isFinal,
+      error: {
+        code: 'SECRET_UNAVAILABLE',
+        message: expect.stringMatching(new RegExp(`The task keyed uses the secret token.*${remedy}`)),
+      },
+    })
+  },
+)
+
+test('while Postgres is away a run waits for its secrets, until it is stopped', async () => {
+  const away = new QueueError('POSTGRES_UNAVAILABLE', 'Postgres is away.')
+  let asked = 0
+  const back = begin(
+    keyed,
+    {},
+    {
+      readSecrets: () =>
+        asked++ === 0 ? Promise.reject(away) : Promise.resolve({ values: { token: 'a long value' } }),
+    },
+  )
+  expect(await back.ended).toMatchObject({ kind: 'succeeded', result: 12 })
+  const { ended, stop } = begin(keyed, {}, { readSecrets: () => Promise.reject(away) })
+  stop({ reason: 'stopping', killGraceMs: 0 })
+  expect(await ended).toMatchObject({ kind: 'stopped', reason: 'stopping' })
 })
