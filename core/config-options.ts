@@ -388,6 +388,14 @@ export const options = {
     .default(8_388_608)
     .describe('Largest result of a job, as JSON; a larger one fails the attempt.')
     .meta({ unit: 'bytes' }),
+  ARTIFACT_LIMIT_BYTES: integer(0, 5_368_709_120)
+    .default(1_073_741_824)
+    .describe('Most bytes of all artifacts of an attempt together; more fail it.')
+    .meta({ unit: 'bytes' }),
+  ARTIFACT_LIMIT_COUNT: integer(0, 10_000)
+    .default(100)
+    .describe('Most artifacts of an attempt; more fail it.')
+    .meta({ unit: 'files' }),
   COMMAND_OUTPUT_BYTES: integer(1024, 16_777_216)
     .default(65_536)
     .describe('How much of the end of stdout and of stderr a command keeps.')

@@ -115,6 +115,11 @@ export function makeMetrics() {
       help: 'Ended jobs removed after the retention time.',
       registers,
     }),
+    orphanBlobs: new Counter({
+      name: 'noodle_orphan_blobs_total',
+      help: 'Blobs removed from the blob store because their job is not there.',
+      registers,
+    }),
     redisLosses: new Counter({
       name: 'noodle_redis_losses_total',
       help: 'Times that Redis was found to have lost data or fallen back to an older state.',

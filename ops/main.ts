@@ -5,6 +5,7 @@ import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeBlobSweeper } from './roles/blob-sweeper.ts'
 import { makeCanary } from './roles/canary.ts'
 import { makeDispatcher } from './roles/dispatcher.ts'
 import { makeLedgerKeeper } from './roles/ledger-keeper.ts'
@@ -41,6 +42,7 @@ await runProcess({
     makeReaper(queue.deps),
     makeSweeper(queue.deps),
     makePruner(queue.deps),
+    makeBlobSweeper(queue.deps),
     makeTierCounter(queue.deps),
     makeTaskWatcher(queue.deps),
     makeLedgerKeeper(queue.deps),

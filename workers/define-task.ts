@@ -37,6 +37,8 @@ export interface RunContext<Input> {
   gpus: (number | string)[]
   /** An empty folder, which is the present one, HOME and TMPDIR too; it is removed after the run. */
   scratch: string
+  /** Another empty folder: files that the run leaves there are kept, and can be downloaded. */
+  artifacts: string
   /** How long the run may take. */
   timeoutMs: number
 }

@@ -25,6 +25,7 @@ interface Start {
   input: Json
   gpus: number[]
   scratch: string
+  artifacts: string
 }
 
 /** A failure that another attempt would meet too. */

@@ -4,9 +4,11 @@ export function setRunEnvironment(run: {
   attempt: number
   fence: number
   scratch: string
+  artifacts: string
   gpus: readonly (number | string)[]
 }): void {
   process.env['NOODLE_JOB_ID'] = run.id
+  process.env['NOODLE_ARTIFACTS'] = run.artifacts
   process.env['NOODLE_ATTEMPT'] = String(run.attempt)
   process.env['NOODLE_FENCE'] = String(run.fence)
   process.env['NOODLE_GPUS'] = process.env['CUDA_VISIBLE_DEVICES'] = run.gpus.join(',')

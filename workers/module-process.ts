@@ -33,6 +33,7 @@ interface Start {
   lastCheckpoint: RunContext<unknown>['lastCheckpoint']
   gpus: (number | string)[]
   scratch: string
+  artifacts: string
   timeoutMs: number
   secrets?: Record<string, string>
 }
@@ -95,6 +96,7 @@ async function begin(loading: Promise<Task>, start: Start): Promise<void> {
       lastCheckpoint: start.lastCheckpoint,
       gpus: start.gpus,
       scratch: start.scratch,
+      artifacts: start.artifacts,
       timeoutMs: start.timeoutMs,
       secrets: { get: (name) => secretOf(start.secrets, name) },
       progress(percent, note) {

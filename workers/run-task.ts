@@ -85,6 +85,8 @@ export async function runTask(
       progress,
       checkpoint,
       lastCheckpoint,
+      keepArtifacts: (folder, how) =>
+        options.blobs.keepArtifacts(run, folder, { ...how, signal, log: secrets?.guarded.log ?? log }),
       recordUsage,
       recordStop: (how) => (howStopped = how),
       secrets: {},

@@ -40,6 +40,11 @@ export interface TaskContext {
   secrets: Readonly<Record<string, string>>
   /** Hides these values in a text. What goes to the log, notes and messages of errors are hidden anyway; what is cut before must be hidden before. */
   redact: (text: string) => string
+  /**
+   * Keeps the files of a folder as the run's artifacts; of a run that has failed as much as can be, and then it never rejects.
+   * @throws PermanentFailure ARTIFACTS_TOO_LARGE, TaskFailure BLOBS_UNAVAILABLE
+   */
+  keepArtifacts: (folder: string, how: { hasFailed: boolean }) => Promise<void>
   /** What the run has used besides time and GPUs, as far as the task can measure it. The last call counts. */
   recordUsage: (usage: Omit<Usage, 'wallMs' | 'gpuSeconds'>) => void
   /** How its processes ended that were stopped, such as `SIGTERM, exit 143`; for the job's timeline. */

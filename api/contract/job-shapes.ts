@@ -264,6 +264,17 @@ export const logEventView = z
   .meta({ id: 'LogEvent' })
 export type LogEventView = z.output<typeof logEventView>
 
+export const artifactView = z
+  .object({
+    name: z.string().describe('Its path in the folder of artifacts.'),
+    attempt: z.number(),
+    bytes: z.number(),
+    sha256: z.string(),
+    contentType: z.string().describe('By the ending of its name.'),
+    url: z.string().describe('A path of the gateway that needs no token, good for BLOB_LINK_SECONDS.'),
+  })
+  .meta({ id: 'Artifact' })
+
 export const batchView = z
   .object({
     accepted: z.number(),

@@ -39,7 +39,7 @@ export interface ResponseDoc {
 
 export interface Route {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete'
-  /** As Express 5 writes it: `/v1/jobs/:id`. */
+  /** As Express 5 writes it: `/v1/jobs/:id`. What a `*name` matches, slashes and all, is one text. */
   path: string
   access: Access
   tag: string

@@ -2,6 +2,7 @@ import { authRoutes } from './auth/auth-routes.ts'
 import { clearCacheRoute } from './cache/clear-cache.ts'
 import { readLinkRoute } from './blobs/read-link.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
+import { getArtifactRoute, listArtifactsRoute } from './jobs/artifacts.ts'
 import { cancelJobRoute } from './jobs/cancel-job.ts'
 import { getJobRoute } from './jobs/get-job.ts'
 import { listEventsRoute } from './jobs/list-events.ts'
@@ -29,6 +30,8 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     listLogsRoute(deps),
     cancelJobRoute(deps),
     replayJobRoute(deps),
+    listArtifactsRoute(deps),
+    getArtifactRoute(deps),
     readLinkRoute(deps),
     ...authRoutes(deps),
     ...tierRoutes(deps),

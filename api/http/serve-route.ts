@@ -26,7 +26,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
 
     route.admit?.()
 
-    const params = route.params ? validate(route.params, request.params, 'The path') : undefined
+    const params = route.params ? validate(route.params, textsOf(request.params), 'The path') : undefined
     const query = readQuery(route, request)
     if (!route.body) refuseBody(route, request)
     const json = route.body ? await readJsonBody(request, response, limitBytes, undefined, room) : undefined
@@ -57,6 +57,13 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
     })
     await send(response, context, reply)
   }
+}
+
+/** Express gives what a `*name` matches in parts. */
+function textsOf(params: Record<string, string | string[]>): Record<string, string> {
+  for (const [name, value] of Object.entries(params))
+    if (Array.isArray(value)) return textsOf({ ...params, [name]: value.join('/') })
+  return params as Record<string, string>
 }
 
 /** Made only for those who ask: most requests are answered sooner than anybody goes away. */

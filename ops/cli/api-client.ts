@@ -15,6 +15,8 @@ export interface ApiClient {
     path: string,
     options?: { query?: Query; lastId?: string },
   ): AsyncGenerator<ServerEvent, void, undefined>
+  /** A download, piece by piece. @throws as `call`; passing when it breaks */
+  download(path: string): AsyncGenerator<Uint8Array, void, undefined>
   /** A list's items, page by page. */
   pages<T>(path: string, query?: Query): AsyncGenerator<T[], void, undefined>
 }
@@ -165,6 +167,27 @@ export function makeApiClient(url: string, token?: TokenSource): ApiClient {
       } finally {
         clearTimeout(timer)
         silence.abort() // whoever stops reading early leaves the connection open
+      }
+    },
+    async *download(path) {
+      const silence = new AbortController()
+      const onSilence = (): void => silence.abort(new DOMException('The gateway is silent.', 'TimeoutError'))
+      const timer = setTimeout(onSilence, silentMs)
+      try {
+        const { response } = await requestAs('GET', path, { timeoutMs: silentMs, signal: silence.signal })
+        if (!response.ok || !response.body) {
+          await readAnswer(response)
+          return
+        }
+        for await (const piece of response.body as ReadableStream<Uint8Array>) {
+          timer.refresh()
+          yield piece
+        }
+      } catch (error) {
+        throw error instanceof CliError ? error : noAnswer(url, error, silentMs)
+      } finally {
+        clearTimeout(timer)
+        silence.abort()
       }
     },
     async *pages<T>(path: string, query: Query = {}) {

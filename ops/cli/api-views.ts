@@ -15,12 +15,14 @@ export interface JobView {
   tenant: string
   priority: number
   payload: Json
+  payloadRef?: BlobRefView
   labels: Record<string, string>
   retry: { maxAttempts: number }
   attempt: number
   progress: number | null
   progressNote: string | null
   result: Json
+  resultRef?: BlobRefView
   error: JobError | null
   usage: Usage | null
   nodeId: string | null
@@ -32,6 +34,19 @@ export interface JobView {
   finishedAt: string | null
   timestamps: { dueAt: string; expiresAt: string | null }
   warnings?: string[]
+}
+
+/** What is kept as a blob, and the path where it is read. */
+export interface BlobRefView {
+  bytes: number
+  sha256: string
+  url: string
+}
+
+export interface ArtifactView extends BlobRefView {
+  name: string
+  attempt: number
+  contentType: string
 }
 
 export interface LogLine {

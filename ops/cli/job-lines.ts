@@ -2,6 +2,7 @@ import { isTerminal } from '../../queue/domain/job-state.ts'
 import type { JobView } from './api-views.ts'
 import { showDuration, showRelative } from './durations.ts'
 import { pairsOf } from './table.ts'
+import { showBytes } from './bytes.ts'
 import { coloured, oneLine } from './text.ts'
 
 const stateColours = {
@@ -49,7 +50,9 @@ export function jobLines(job: JobView): string[] {
 export const warningLines = (job: JobView): string[] =>
   (job.warnings ?? []).map((warning) => coloured('yellow', `warning: ${oneLine(warning)}`))
 
-function resultLines({ state, result }: JobView): string[] {
+function resultLines({ state, result, resultRef }: JobView): string[] {
+  if (state === 'succeeded' && result === null && resultRef)
+    return [`result  ${showBytes(resultRef.bytes)}, not shown; --json has where it can be read`]
   return state === 'succeeded' && result !== null ? ['result', JSON.stringify(result, null, 2)] : []
 }
 

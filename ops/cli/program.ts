@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { version } from '../../core/version.ts'
 import { makeCli } from './cli.ts'
 import { addCache } from './commands/cache.ts'
+import { addArtifacts } from './commands/artifacts.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -38,6 +39,7 @@ export function makeProgram(): Command {
   addJobs(program, cli)
   addWatch(program, cli)
   addLogs(program, cli)
+  addArtifacts(program, cli)
   addCancel(program, cli)
   addReplay(program, cli)
   addTasks(program, cli)

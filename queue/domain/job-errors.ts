@@ -25,6 +25,8 @@ export const jobErrorCodes = {
     "The task's result can't be told as JSON, does not fit the task's schema, or holds a secret. Not tried again.",
   RESULT_TOO_LARGE:
     'The result is larger than `RESULT_LIMIT_BYTES`. Not tried again; write what is larger into a file of `artifacts`.',
+  ARTIFACTS_TOO_LARGE:
+    'It left more artifacts than `ARTIFACT_LIMIT_BYTES` or `ARTIFACT_LIMIT_COUNT` allow. Not tried again.',
   BLOBS_UNAVAILABLE:
     'The blob store could not be used for its payload, result or artifacts; the message says why.',
   BLOB_LOST:

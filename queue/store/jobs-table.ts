@@ -13,6 +13,7 @@ import {
   touchDeliveries,
 } from './jobs/dispatch.ts'
 import { expireOverdue } from './jobs/expire.ts'
+import { findExisting } from './jobs/find-existing.ts'
 import { findDispatched } from './jobs/find-dispatched.ts'
 import { findQueued } from './jobs/find-queued.ts'
 import { countQueuedTasks } from './jobs/count-queued-tasks.ts'
@@ -53,6 +54,7 @@ export function openJobsTable(postgres: Postgres) {
     findStaleDeliveries: (input: Parameters<typeof findStaleDeliveries>[1]) =>
       findStaleDeliveries(postgres, input),
     findDispatched: (input: Parameters<typeof findDispatched>[1]) => findDispatched(postgres, input),
+    findExisting: (ids: readonly string[]) => findExisting(postgres, ids),
     findQueued: (ids: readonly string[]) => findQueued(postgres, ids),
     redispatch: (jobs: Parameters<typeof redispatch>[1], suspectFrom: number) =>
       redispatch(postgres, jobs, suspectFrom),

@@ -10,6 +10,12 @@ export function openPlatformTable(postgres: Postgres) {
       await postgres.query('UPDATE platform SET epoch = $1 WHERE epoch < $1', [to])
     },
 
+    /** The id of this installation, as its blob store has it too. */
+    async findInstallation(): Promise<string> {
+      const rows = await postgres.query<{ installation: string }>('SELECT installation FROM platform')
+      return rows[0]?.installation ?? ''
+    },
+
     /** Keeps what is wrong with the stores, a sentence each, for `findStoreTroubles`. */
     async recordStoreTroubles(troubles: readonly string[]): Promise<void> {
       await postgres.query('UPDATE platform SET store_troubles = $1, stores_checked_at = now()', [troubles])

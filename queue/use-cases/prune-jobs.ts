@@ -1,13 +1,18 @@
 import type { QueueDeps } from './queue-deps.ts'
+import { removeJobBlobs } from './remove-job-blobs.ts'
 
 const roundSize = 1000
 
-/** Removes what is past its keeping time: ended jobs, logs, idempotency keys, refresh tokens, boots. Answers 0 (at once again) while there is more. */
+/** Removes what is past its keeping time: ended jobs with their blobs, logs, idempotency keys, refresh tokens, boots. Answers 0 (at once again) while there is more. */
 export async function pruneJobs(
-  deps: Pick<QueueDeps, 'jobs' | 'keptLogs' | 'nodes' | 'refreshTokens' | 'settings' | 'metrics'>,
+  deps: Pick<
+    QueueDeps,
+    'jobs' | 'keptLogs' | 'nodes' | 'refreshTokens' | 'settings' | 'metrics' | 'blobs' | 'log'
+  >,
 ): Promise<0 | undefined> {
   const { retentionDays, logRetentionDays } = deps.settings
-  const jobs = await deps.jobs.pruneEnded({ retentionDays, limit: roundSize })
+  const { pruned: jobs, withBlobs } = await deps.jobs.pruneEnded({ retentionDays, limit: roundSize })
+  await removeJobBlobs(deps, withBlobs) // after their rows: a row never refers to what is gone
   // Otherwise a log goes with its job.
   const logs =
     logRetentionDays < retentionDays

@@ -33,19 +33,23 @@ export function aClaimedJob(fields: Partial<ClaimedJob> = {}): ClaimedJob {
 export const noLog: LogSink = { write: () => undefined, tell: () => undefined }
 
 /** For runs that take no notes, and have no secrets. */
-export const noNotes: Pick<TaskContext, 'progress' | 'checkpoint' | 'lastCheckpoint' | 'secrets' | 'redact'> =
-  {
-    secrets: {},
-    redact: (text) => text,
-    progress() {},
-    checkpoint: () => Promise.resolve(false),
-    lastCheckpoint: () => Promise.resolve(null),
-  }
+export const noNotes: Pick<
+  TaskContext,
+  'progress' | 'checkpoint' | 'lastCheckpoint' | 'secrets' | 'redact' | 'keepArtifacts'
+> = {
+  keepArtifacts: () => Promise.resolve(),
+  secrets: {},
+  redact: (text) => text,
+  progress() {},
+  checkpoint: () => Promise.resolve(false),
+  lastCheckpoint: () => Promise.resolve(null),
+}
 
 /** For runs whose payload and result are small. */
 export const noBlobs: RunBlobs = {
   payloadOf: (job) => Promise.resolve(job.payload),
   keepResult: () => Promise.resolve(null),
+  keepArtifacts: () => Promise.resolve(),
 }
 
 /** A folder that is gone after the test. */

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { builtinTasks, commandPayload } from '../../queue/domain/builtin-tasks.ts'
 import { toOffer } from '../../queue/use-cases/catalogue.ts'
 import { PermanentFailure, type Task } from '../task.ts'
@@ -6,6 +5,7 @@ import type { AllowedPrograms } from './allowed-programs.ts'
 import { commandEnvironment, type InheritedEnvironment } from './command-environment.ts'
 import { makeOutputTail } from './output-tail.ts'
 import type { ProcessGroups } from './process-groups.ts'
+import { inRunFolder } from './run-folder.ts'
 import { runVariables } from './run-variables.ts'
 import type { ScratchFolders } from './scratch-folders.ts'
 import { endFailure, startProgram, stopOnAbort } from './start-program.ts'
@@ -28,7 +28,8 @@ const [, , definition] = builtinTasks
 export function makeCommandTask(options: CommandOptions): Task {
   return {
     offer: toOffer(definition),
-    async run({ job, gpus, limits, signal, log, recordUsage, recordStop }) {
+    async run(context) {
+      const { job, gpus, limits, signal, log, recordUsage, recordStop } = context
       const parsed = commandPayload.safeParse(job.payload)
       if (!parsed.success)
         throw new PermanentFailure(
@@ -41,9 +42,8 @@ export function makeCommandTask(options: CommandOptions): Task {
       const file = options.programs.find(program)
       if (!file) throw notAllowed(program, options.programs)
 
-      const scratch = await options.scratchFolders.create(job.id)
-      try {
-        const marks = runVariables({ job, gpus })
+      return inRunFolder(options.scratchFolders, context, async ({ scratch, artifacts }) => {
+        const marks = runVariables({ job, gpus }, artifacts)
         const env = commandEnvironment(options.inherited, { scratch, marks }, payload.env)
         signal.throwIfAborted() // nobody would hear of it later
         const stdout = makeOutputTail(options.outputBytes)
@@ -75,10 +75,7 @@ export function makeCommandTask(options: CommandOptions): Task {
           stderr: stderr.text(),
           truncated: stdout.isTruncated() || stderr.isTruncated(),
         }
-      } finally {
-        // What the group wrote a moment ago may appear while the folder is being emptied: a few tries.
-        await rm(scratch, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 })
-      }
+      })
     },
   }
 }

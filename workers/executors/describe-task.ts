@@ -2,8 +2,9 @@ import { TaskFailure } from '../task.ts'
 import { commandEnvironment } from './command-environment.ts'
 import { makeLines } from './lines.ts'
 import { makeOutputTail } from './output-tail.ts'
-import { removeScratch, stderrTailBytes, type TaskProcessOptions, type TaskProgram } from './process-task.ts'
+import { stderrTailBytes, type TaskProcessOptions, type TaskProgram } from './process-task.ts'
 import { readMessage } from './protocol.ts'
+import { removeScratch } from './run-folder.ts'
 import { endFailure, startProgram } from './start-program.ts'
 
 /** How long a task's file may take to tell what it is. */

@@ -4,13 +4,13 @@ import type { Task } from '../task.ts'
 import { converse } from './conversation.ts'
 import { readChildren, readMemory, readStat } from './proc.ts'
 import {
-  removeScratch,
   resultOf,
   silenceOf,
   startMessage,
   type TaskProcessOptions,
   type TaskProgram,
 } from './process-task.ts'
+import { inRunFolder } from './run-folder.ts'
 import { stopOnAbort } from './start-program.ts'
 import { makeWarmProcesses, type WarmRoom } from './warm-processes.ts'
 
@@ -38,9 +38,8 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
     offer,
     async run(context) {
       const { job, signal, recordUsage } = context
-      const scratch = await scratchFolders.create(job.id)
-      try {
-        const start = await startMessage(context, scratch)
+      return inRunFolder(scratchFolders, context, async (folder) => {
+        const start = await startMessage(context, folder)
         signal.throwIfAborted() // nobody would hear of it later
         const worker = processes.take(context.log, context.limits, job.tenant)
         const { group, channel } = worker
@@ -66,9 +65,7 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
         const { cpuMs, ...usage } = end.usage
         recordUsage({ ...usage, ...(cpuMs !== undefined && { cpuMs: Math.max(0, cpuMs - cpuMsBefore) }) })
         return resultOf(offer.name, word, end, context.redact(worker.stderr()))
-      } finally {
-        await removeScratch(scratch)
-      }
+      })
     },
   }
 }

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskOffer } from '../../queue/domain/node.ts'
 import { type Task, type TaskContext, TaskFailure } from '../task.ts'
@@ -7,6 +6,7 @@ import { converse, type LastWord } from './conversation.ts'
 import { makeOutputTail } from './output-tail.ts'
 import type { GroupEnd, ProcessGroups } from './process-groups.ts'
 import { protocolVersion, type StartMessage } from './protocol.ts'
+import { inRunFolder, type RunFolder } from './run-folder.ts'
 import { runVariables } from './run-variables.ts'
 import type { ScratchFolders } from './scratch-folders.ts'
 import { endFailure, startProgram, stopOnAbort } from './start-program.ts'
@@ -40,20 +40,22 @@ export function makeProcessTask(offer: TaskOffer, program: TaskProgram, options:
   return {
     offer,
     async run(context) {
-      const { job, signal, log } = context
-      const scratch = await scratchFolders.create(job.id)
-      try {
-        const start = await startMessage(context, scratch)
+      const { signal, log } = context
+      return inRunFolder(scratchFolders, context, async (folder) => {
+        const start = await startMessage(context, folder)
         signal.throwIfAborted() // nobody would hear of it later
         const stderr = makeOutputTail(stderrTailBytes)
         const group = startProgram(groups, {
           file: program.file,
           args: program.args,
           env: {
-            ...commandEnvironment(inherited, { scratch, marks: runVariables(context) }),
+            ...commandEnvironment(inherited, {
+              scratch: folder.scratch,
+              marks: runVariables(context, folder.artifacts),
+            }),
             ...program.env,
           },
-          cwd: scratch,
+          cwd: folder.scratch,
           limits: context.limits,
           stdin: undefined,
           hasChannel: true,
@@ -76,14 +78,15 @@ export function makeProcessTask(offer: TaskOffer, program: TaskProgram, options:
         context.recordUsage(end.usage)
         if (end.stopped) context.recordStop(end.stopped)
         return resultOf(offer.name, word, end, context.redact(stderr.text()))
-      } finally {
-        await removeScratch(scratch)
-      }
+      })
     },
   }
 }
 
-export async function startMessage(context: TaskContext, scratch: string): Promise<StartMessage> {
+export async function startMessage(
+  context: TaskContext,
+  { scratch, artifacts }: RunFolder,
+): Promise<StartMessage> {
   const { job } = context
   return {
     type: 'start',
@@ -96,6 +99,7 @@ export async function startMessage(context: TaskContext, scratch: string): Promi
     lastCheckpoint: await context.lastCheckpoint(),
     gpus: [...context.gpus],
     scratch,
+    artifacts,
     timeoutMs: job.timeoutMs,
     ...(Object.keys(context.secrets).length > 0 && { secrets: context.secrets }),
   }
@@ -111,11 +115,6 @@ export function resultOf(name: string, word: LastWord, end: GroupEnd, stderr: st
   if (end.exitCode === 0)
     throw new TaskFailure('EXIT_CODE', `${process} ended with exit code 0 before it told a result.`)
   throw endFailure(process, end, stderr)
-}
-
-export async function removeScratch(scratch: string): Promise<void> {
-  // What the group wrote a moment ago may appear while the folder is being emptied: a few tries.
-  await rm(scratch, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 })
 }
 
 async function leave(ended: Promise<unknown>, kill: () => void): Promise<void> {

@@ -26,6 +26,8 @@ export interface StartMessage {
   gpus: GpuId[]
   /** An empty folder, removed after the run. */
   scratch: string
+  /** Another: files that are left there are kept as the run's artifacts. */
+  artifacts: string
   /** How long the run may take. */
   timeoutMs: number
   /** Values by name; only for a task that has declared some. */

@@ -61,6 +61,7 @@ class Context:
         self.last_checkpoint = start.get("lastCheckpoint")  # what an earlier attempt kept last; None when none did
         self.gpus = start.get("gpus", [])
         self.scratch = start["scratch"]  # an empty folder, which is the present one too; removed after the run
+        self.artifacts = start["artifacts"]  # another: files that are left there are kept, and can be downloaded
         self.timeout_ms = start.get("timeoutMs")
         self._secrets = start.get("secrets", {})
         self._stop = threading.Event()

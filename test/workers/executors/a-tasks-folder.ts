@@ -91,6 +91,7 @@ export async function openTasks(
         progress: [] as [number, string | undefined][],
         checkpoints: [] as Json[],
         usage: {} as Omit<Usage, 'wallMs'>,
+        artifacts: undefined as { names: string[]; hasFailed: boolean } | undefined,
       }
       const ended = task.run({
         job: aClaimedJob({ task: name, payload, ...job }),
@@ -107,6 +108,10 @@ export async function openTasks(
           return Promise.resolve(true)
         },
         lastCheckpoint: () => Promise.resolve(job.lastCheckpoint ?? null),
+        keepArtifacts(folder, { hasFailed }) {
+          seen.artifacts = { names: readdirSync(folder), hasFailed }
+          return Promise.resolve()
+        },
         recordUsage: (figures) => (seen.usage = figures),
         recordStop() {},
         secrets: job.secrets ?? {},

@@ -186,6 +186,7 @@ test("a command's environment holds its marks and what the payload sets, and not
     NOODLE_JOB_ID: '01900000-0000-7000-8000-0000000000ff',
     NOODLE_ATTEMPT: '2',
     NOODLE_FENCE: '9',
+    NOODLE_ARTIFACTS: join(scratch, '0-artifacts'),
     NOODLE_GPUS: '0,2',
     CUDA_VISIBLE_DEVICES: '0,2',
     NOODLE_WORKER: expect.stringMatching(`^${ownMark()}-\\d+-0$`),

@@ -43,6 +43,7 @@ test('a program in any language tells progress, log lines, checkpoints and its r
       lastCheckpoint: { at: 3 },
       gpus: [],
       scratch: expect.any(String),
+      artifacts: expect.any(String),
       timeoutMs: 60_000,
     },
   })

@@ -18,6 +18,7 @@ def run(ctx, input):
     if what == "tell":
         ctx.progress(30, "a third"); ctx.log("hällo", level="warn"); print("printed"); ctx.heartbeat()
         ctx.checkpoint({"step": 1})
+        with open(os.path.join(ctx.artifacts, "left.txt"), "w") as f: f.write("left")
         return {"attempt": ctx.attempt, "last": ctx.last_checkpoint, "isHere": os.getcwd() == os.path.realpath(ctx.scratch)}
     if what == "raise": raise ValueError("not this time")
     if what == "give up": raise PermanentFailure("never")
@@ -48,6 +49,7 @@ pythonTest('a Python task has its context: progress, log, checkpoints, a folder 
     log: ['warn: hällo'],
     stdout: 'printed\n',
     checkpoints: [{ step: 1 }],
+    artifacts: { names: ['left.txt'], hasFailed: false },
   })
 })
 

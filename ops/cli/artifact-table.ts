@@ -1,0 +1,14 @@
+import type { ArtifactView } from './api-views.ts'
+import { showBytes } from './bytes.ts'
+import { tableOf } from './table.ts'
+
+/** Artifacts for a person; nothing for none. */
+export const artifactTable = (items: readonly ArtifactView[]): string[] =>
+  items.length === 0
+    ? []
+    : tableOf(items, [
+        { title: 'ARTIFACT', value: ({ name }) => name },
+        { title: 'SIZE', value: ({ bytes }) => showBytes(bytes), align: 'right' },
+        { title: 'ATTEMPT', value: ({ attempt }) => attempt, align: 'right' },
+        { title: 'TYPE', value: ({ contentType }) => contentType },
+      ])
