@@ -181,12 +181,12 @@ const loaded = loadOrFail()
 if (isDescribing()) {
   if ('failure' in loaded) tell({ type: 'error', message: loaded.failure.message })
   else {
-    const { name, version, description, defaults, input, output } = spec
+    const { ffi: _ffi, path: _path, sha256: _sha256, input, output, ...described } = spec
     const { signature } = loaded.task
     tell({
       type: 'task',
       task: {
-        ...{ name, version, description, defaults },
+        ...described,
         input: input ?? inputSchema(signature),
         output: output ?? outputSchema(signature),
       },

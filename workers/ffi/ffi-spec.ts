@@ -2,15 +2,13 @@ import { z } from 'zod'
 import { ffiManifest } from './ffi-manifest.ts'
 import { readSignature } from './signature.ts'
 
-/** A manifest whose task is a function of a C library. What describes the task is looked at where all tasks are. */
-const ffiSpec = z.strictObject({
-  name: z.unknown(),
-  version: z.unknown().optional(),
-  description: z.unknown().optional(),
+/** A manifest whose task is a function of a C library. What else describes the task is looked at where all tasks are. */
+const ffiSpec = z.looseObject({
   input: z.unknown().optional(),
   output: z.unknown().optional(),
-  defaults: z.unknown().optional(),
   ffi: ffiManifest,
+  run: z.never('stands beside ffi; a task is either a program or a function').optional(),
+  secrets: z.never('is of no use to a function, which gets its parameters only').optional(),
 })
 export type FfiSpec = z.output<typeof ffiSpec>
 

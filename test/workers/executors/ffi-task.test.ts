@@ -246,7 +246,7 @@ glibcTest('what can not be called is told at the start, and left out', async () 
   const abs = { library: 'libc.so.6', function: 'int abs(int n)' }
   const { tasks, told } = await openTasks(
     {
-      ...manifest('fits', abs),
+      ...manifest('fits', abs, { defaults: { timeoutMs: 9000 }, version: 3 }),
       ...manifest('a', { ...abs, library: 'libm.so.6' }),
       ...manifest('b', { ...abs, library: '/opt/libc.so.6' }),
       ...manifest('c', { ...abs, library: '../libc.so.6' }),
@@ -254,12 +254,15 @@ glibcTest('what can not be called is told at the start, and left out', async () 
       ...manifest('e', { ...abs, function: 'int abs(integer n)' }),
       ...manifest('f', { library: noLibrary, function: 'int abs(int n)' }),
       ...manifest('g', abs, { run: ['sh'] }),
+      ...manifest('gg', abs, { secrets: ['token'] }),
       ...manifest('h', { ...abs, symbol: 'abs' }),
       ...manifest('i', { ...abs, params: { n: { value: 2_147_483_648 } } }),
     },
     { libraries: ['libc.so.6', noLibrary, 'libnowhere.so'] },
   )
-  expect(tasks.map(({ offer }) => offer.name)).toEqual(['fits'])
+  expect(tasks.map(({ offer }) => offer)).toMatchObject([
+    { name: 'fits', version: '3', defaults: { timeoutMs: 9000 } },
+  ])
   expect(told.sort().map((line) => /"reason":"(.*)"/.exec(line)?.[1])).toEqual([
     "the library libm.so.6 is not on this node's list TASK_FFI_ALLOW; allowed are libc.so.6, libnothing.so",
     expect.stringContaining('the library /opt/libc.so.6 is not on this node'),
@@ -267,7 +270,8 @@ glibcTest('what can not be called is told at the start, and left out', async () 
     expect.stringMatching(/libc.so.6 has no function no_such_function/),
     '`integer n` has a type that is not known; name it in `types`',
     expect.stringContaining('Failed to load shared library'),
-    expect.stringContaining('Unrecognized key: \\"run\\"'),
+    'run: stands beside ffi; a task is either a program or a function',
+    'secrets: is of no use to a function, which gets its parameters only',
     expect.stringContaining('Unrecognized key: \\"symbol\\"'),
     expect.stringContaining('params.n.value must be a whole number from'),
   ])
