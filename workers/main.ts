@@ -16,7 +16,7 @@ import { makeClaimLoop } from './claim-loop.ts'
 import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
-import { openCgroups } from './executors/cgroups.ts'
+import { openCgroups } from './executors/open-cgroups.ts'
 import { makeCommandTask } from './executors/command.ts'
 import { readInheritedEnvironment } from './executors/command-environment.ts'
 import { findAllowedLibraries } from './executors/ffi-task.ts'
@@ -101,7 +101,8 @@ const inherited = readInheritedEnvironment()
 const mark = ownMark()
 const keeper = makeKeeper({ mark, log })
 const cgroups = openCgroups(mark)
-if (!cgroups)
+if (cgroups) log.info('programs are limited by control groups', { version: cgroups.version })
+else
   log.info(
     'control groups can not be written here: memory of programs is watched, their cores are not limited',
   )

@@ -8,6 +8,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 export interface ProcessStat {
   /** One letter: R, S, Z for a zombie, … */
   state: string
+  parentId: number
   groupId: number
   /** Its own CPU time and that of children it has waited for; counted in ticks of 10 ms. */
   cpuMs: number
@@ -27,12 +28,16 @@ export function readStat(pid: number | 'self'): ProcessStat | null {
   const ms = (index: number): number => Number(fields[index]) * msPerTick
   return {
     state: fields[0] ?? '',
+    parentId: Number(fields[1]),
     groupId: Number(fields[2]),
     cpuMs: ms(11) + ms(12) + ms(13) + ms(14),
     waitedChildrenCpuMs: ms(13) + ms(14),
     startTicks: fields[19] ?? '',
   }
 }
+
+/** 0 when it has none, or is gone. */
+export const readParent = (pid: number): number => readStat(pid)?.parentId ?? 0
 
 /** Memory in RAM now and at its peak, in bytes; zeros for a zombie. */
 export function readMemory(pid: number): { rssBytes: number; peakBytes: number } | null {

@@ -153,13 +153,13 @@ export function makeProcessGroups(options: {
         groupEnded()
         if (cgroup && exitCode !== 0 && cgroup.oomKills() > 0) isOutOfMemory = true
         // Those that left the group for a session of their own: the sweep finds them too, but later.
-        if (!cgroup && stoppedBy) killStrays(env)
+        const straysGone = !cgroup && stoppedBy ? killStrays(env) : undefined
         const end: Omit<GroupEnd, 'usage'> = {
           ...{ exitCode, signal },
           stopped: stoppedBy && describeEnd(stoppedBy, exitCode, signal),
           outOfMemoryMb: isOutOfMemory ? (limits?.memoryMb ?? null) : null,
         }
-        void Promise.all([pipesClosed(child), groupGone(pid), cgroup?.end()]).then(() =>
+        void Promise.all([pipesClosed(child), groupGone(pid), cgroup?.end(), straysGone]).then(() =>
           resolve({ ...end, usage }),
         )
       })
@@ -218,17 +218,21 @@ function describeEnd(stoppedBy: string, exitCode: number | null, signal: NodeJS.
   return `SIGTERM, exit ${String(exitCode ?? 128 + (signal ? constants.signals[signal] : 0))}`
 }
 
-/** All that was started for the run of this environment, whatever group it moved to. */
-function killStrays(env: Record<string, string>): void {
-  const jobId = env['NOODLE_JOB_ID']
+/** All that was started for the run of this environment, whatever group it moved to, until none is left. */
+async function killStrays(env: Record<string, string>): Promise<void> {
+  const { NOODLE_JOB_ID: jobId, NOODLE_FENCE: fence } = env
   if (jobId === undefined) return
-  for (const { pid, ...marked } of findMarked()) {
-    if (marked.jobId !== jobId || String(marked.fence) !== env['NOODLE_FENCE']) continue
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // gone meanwhile
+  for (let waitMs = 1; waitMs < vanishDeadlineMs; waitMs *= 2) {
+    const strays = findMarked().filter((marked) => marked.jobId === jobId && String(marked.fence) === fence)
+    if (strays.length === 0) return
+    for (const { pid } of strays) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // gone meanwhile
+      }
     }
+    await delay(waitMs)
   }
 }
 
