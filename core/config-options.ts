@@ -384,6 +384,14 @@ export const options = {
     .default(4096)
     .describe('Files that each process of a job may have open.')
     .meta({ unit: 'files' }),
+  SCRATCH_LIMIT_BYTES: integer(0)
+    .default(10_737_418_240)
+    .describe('What a run may have in its scratch folder, as the disk counts it; 0 for no limit.')
+    .meta({ unit: 'bytes' }),
+  SCRATCH_LIMIT_FILES: integer(0)
+    .default(200_000)
+    .describe('Files and folders that a run may have in its scratch folder; 0 for no limit.')
+    .meta({ unit: 'files' }),
   RESULT_LIMIT_BYTES: integer(1024, 134_217_728)
     .default(8_388_608)
     .describe('Largest result of a job, as JSON; a larger one fails the attempt.')

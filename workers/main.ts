@@ -23,6 +23,7 @@ import { findAllowedLibraries } from './executors/ffi-task.ts'
 import { makeHttpTask } from './executors/http-task.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
+import { makeScratchGuard } from './executors/scratch-guard.ts'
 import { readTasksFolders } from './executors/tasks-folder.ts'
 import { makeWarmRoom } from './executors/warm-processes.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
@@ -59,6 +60,8 @@ const config = readConfigOrExit([
   'OPEN_FILE_LIMIT',
   'SECRETS_KEY',
   'SECRETS_PREVIOUS_KEYS',
+  'SCRATCH_LIMIT_BYTES',
+  'SCRATCH_LIMIT_FILES',
   'RESULT_LIMIT_BYTES',
   'ARTIFACT_LIMIT_BYTES',
   'ARTIFACT_LIMIT_COUNT',
@@ -115,6 +118,7 @@ const groups = makeProcessGroups({
   },
   processes: config.PROCESS_LIMIT,
   openFiles: config.OPEN_FILE_LIMIT,
+  scratchGuard: makeScratchGuard({ bytes: config.SCRATCH_LIMIT_BYTES, files: config.SCRATCH_LIMIT_FILES }),
 })
 const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
 const scratchFolders = makeScratchFolders(mark)

@@ -4,6 +4,7 @@ import {
   type Cgroups,
   killMembers,
   listGroups,
+  membersOf,
   ownPath,
   readGroupFile,
   removeWhenEmpty,
@@ -55,6 +56,7 @@ export function openCgroupsV1(mark: string, root = '/sys/fs/cgroup'): Cgroups | 
         folders,
         oomKills: () =>
           Number(/oom_kill (\d+)/.exec(readGroupFile(join(ofMemory, 'memory.oom_control')))?.[1] ?? 0),
+        members: () => membersOf(ofPids),
         end: () => removeWhenEmpty(folders, () => killMembers(ofPids)),
       }
     },

@@ -50,6 +50,7 @@ export function openCgroupsV2(mark: string, root = '/sys/fs/cgroup'): Cgroups | 
         folders: [folder],
         oomKills: () =>
           Number(/^oom_kill (\d+)/m.exec(readGroupFile(join(folder, 'memory.events')))?.[1] ?? 0),
+        members: () => membersOf(folder),
         end: () => removeWhenEmpty([folder], () => killGroup(folder)),
       }
     },

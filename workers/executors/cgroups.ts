@@ -16,6 +16,7 @@ export interface RunGroup {
   folders: readonly string[]
   /** Processes of it that the kernel killed because it had no memory left. */
   oomKills(): number
+  members(): readonly number[]
   /** SIGKILL to all that are in it, until none is left, and away with it. */
   end(): Promise<void>
 }

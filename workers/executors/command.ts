@@ -65,6 +65,7 @@ export function makeCommandTask(options: CommandOptions): Task {
           },
         })
         const stopped = stopOnAbort(group, signal)
+        group.guardScratch([scratch, artifacts])
         const end = await group.ended.finally(stopped)
         recordUsage(end.usage)
         if (end.stopped) recordStop(end.stopped)

@@ -4,7 +4,7 @@ import { makeLines } from './lines.ts'
 import { makeOutputTail } from './output-tail.ts'
 import { stderrTailBytes, type TaskProcessOptions, type TaskProgram } from './process-task.ts'
 import { readMessage } from './protocol.ts'
-import { removeScratch } from './run-folder.ts'
+import { removeScratch } from './scratch-folders.ts'
 import { endFailure, startProgram } from './start-program.ts'
 
 /** How long a task's file may take to tell what it is. */

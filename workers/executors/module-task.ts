@@ -46,7 +46,9 @@ export function makeModuleTask(offer: TaskOffer, program: TaskProgram, options: 
         const cpuMsBefore = readStat(group.pid)?.cpuMs ?? 0
         const said = converse(channel, start, context, { lineBytes, silenceMs: silenceOf(offer) })
         const stopped = stopOnAbort(group, signal) // after the word of it
+        const scratchOver = group.guardScratch([folder.scratch, folder.artifacts])
         const word = await said
+        scratchOver()
         const stat = readStat(group.pid)
         // What it has started and not waited for would go on in the time of another job.
         const isReusable =

@@ -56,6 +56,9 @@ export function readChildren(pid: number): number[] {
     .map(Number)
 }
 
+/** It, its children, theirs, and so on. */
+export const listDescendants = (pid: number): number[] => [pid, ...readChildren(pid).flatMap(listDescendants)]
+
 export function readEnvironment(pid: number): string[] {
   return (read(`/proc/${String(pid)}/environ`) ?? '').split('\0')
 }

@@ -8,8 +8,9 @@ import type { Keeper } from '../keeper.ts'
 import { findAllInPath } from './allowed-programs.ts'
 import { findMarked, markVariable } from './marked-processes.js'
 import type { Cgroups, RunGroup } from './cgroups.ts'
-import { isGroupAlive } from './proc.ts'
+import { isGroupAlive, listDescendants } from './proc.ts'
 import { makeUsageMeter } from './process-usage.ts'
+import type { ScratchGuard } from './scratch-guard.ts'
 
 export interface ProgramStart {
   /** Absolute path. */
@@ -41,6 +42,8 @@ export interface GroupEnd {
   stopped: string | null
   /** Its limit, when it was killed for wanting more; else null. */
   outOfMemoryMb: number | null
+  /** What there was too much of in its scratch folder, when it was killed for that; else null. */
+  scratchFull: string | null
   usage: Omit<Usage, 'wallMs'>
 }
 
@@ -51,6 +54,8 @@ export interface ProcessGroup {
   channel: Channel | null
   /** SIGTERM to all of the group, and SIGKILL when its leader is still there after `killGraceMs`; 0 kills at once. */
   stop(killGraceMs: number): void
+  /** Kills it when there is too much in these folders together. To be called back when the run is over, if the group goes on. */
+  guardScratch(folders: readonly string[]): () => void
   /** Resolves when the leader has ended and nothing of the group is left. Rejects when it could not be started. */
   ended: Promise<GroupEnd>
 }
@@ -93,6 +98,7 @@ export function makeProcessGroups(options: {
   processes: number
   /** Of each process. */
   openFiles: number
+  scratchGuard: ScratchGuard
 }): ProcessGroups {
   const { keeper, cgroups } = options
   const shared = new Int32Array(new SharedArrayBuffer(options.most * Int32Array.BYTES_PER_ELEMENT))
@@ -118,12 +124,21 @@ export function makeProcessGroups(options: {
       ],
     })
     const { pid } = child
-    if (pid === undefined) return { pid: 0, channel: null, stop() {}, ended: startError(child) }
+    if (pid === undefined)
+      return {
+        pid: 0,
+        channel: null,
+        stop() {},
+        guardScratch: () => () => undefined,
+        ended: startError(child),
+      }
 
     const place = shared.indexOf(0)
     shared[place] = pid
     const groupEnded = keeper.watch(pid)
     let isOutOfMemory = false
+    let scratchFull: string | null = null
+    let scratchOver = (): void => undefined
     meter.begin(
       pid,
       limits && !cgroup
@@ -148,6 +163,7 @@ export function makeProcessGroups(options: {
       child.once('exit', (exitCode, signal) => {
         const usage = meter.end(pid)
         clearTimeout(killTimer)
+        scratchOver()
         signalGroup(pid, 'SIGKILL') // what the leader left behind
         if (place >= 0) shared[place] = 0
         groupEnded()
@@ -158,6 +174,7 @@ export function makeProcessGroups(options: {
           ...{ exitCode, signal },
           stopped: stoppedBy && describeEnd(stoppedBy, exitCode, signal),
           outOfMemoryMb: isOutOfMemory ? (limits?.memoryMb ?? null) : null,
+          scratchFull,
         }
         void Promise.all([pipesClosed(child), groupGone(pid), cgroup?.end(), straysGone]).then(() =>
           resolve({ ...end, usage }),
@@ -169,6 +186,15 @@ export function makeProcessGroups(options: {
       pid,
       channel,
       ended,
+      guardScratch(folders) {
+        if (child.exitCode !== null || child.signalCode !== null) return () => undefined
+        const members = () => [...new Set([...listDescendants(pid), ...(cgroup?.members() ?? [])])]
+        scratchOver = options.scratchGuard.watch(folders, members, (what) => {
+          scratchFull = what
+          signalGroup(pid, 'SIGKILL')
+        })
+        return scratchOver
+      },
       stop(killGraceMs) {
         if (child.exitCode !== null || child.signalCode !== null) return
         clearTimeout(killTimer)

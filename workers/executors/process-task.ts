@@ -69,6 +69,7 @@ export function makeProcessTask(offer: TaskOffer, program: TaskProgram, options:
         if (group.channel) {
           const said = converse(group.channel, start, context, { lineBytes, silenceMs: silenceOf(offer) })
           const stopped = stopOnAbort(group, signal) // after the word of it
+          group.guardScratch([folder.scratch, folder.artifacts])
           word = await said
           if (word) await leave(group.ended, () => group.stop(0))
           else await group.ended

@@ -1,5 +1,5 @@
 import type { Usage } from '../../queue/domain/job.ts'
-import { readChildren, readMemory, readStat } from './proc.ts'
+import { listDescendants, readMemory, readStat } from './proc.ts'
 
 type MeasuredUsage = Omit<Usage, 'wallMs'>
 
@@ -41,7 +41,7 @@ export function makeUsageMeter(): UsageMeter {
   function look(pid: number, afterMs: number): void {
     const entry = watched.get(pid)
     if (!entry) return
-    const tree = [...descendants(pid)]
+    const tree = listDescendants(pid)
     entry.cpuMs = Math.max(entry.cpuMs, sum(tree.map((member) => readStat(member)?.cpuMs ?? 0)))
     const memories = tree.map(readMemory).filter((memory) => memory !== null)
     entry.maxRssBytes = Math.max(
@@ -80,11 +80,6 @@ export function makeUsageMeter(): UsageMeter {
       return { cpuMs, ...(entry.maxRssBytes > 0 && { maxRssBytes: entry.maxRssBytes }) }
     },
   }
-}
-
-function* descendants(pid: number): Generator<number> {
-  yield pid
-  for (const child of readChildren(pid)) yield* descendants(child)
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

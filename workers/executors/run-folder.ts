@@ -1,6 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import type { TaskContext } from '../task.ts'
-import type { ScratchFolders } from './scratch-folders.ts'
+import { removeScratch, type ScratchFolders } from './scratch-folders.ts'
 
 export interface RunFolder {
   /** Empty. The present folder of the run's processes, their HOME and TMPDIR. */
@@ -35,9 +35,4 @@ export async function inRunFolder<T>(
   } finally {
     await Promise.all([removeScratch(scratch), removeScratch(artifacts)])
   }
-}
-
-export async function removeScratch(scratch: string): Promise<void> {
-  // What the group wrote a moment ago may appear while the folder is being emptied: a few tries.
-  await rm(scratch, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 })
 }

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { workerFolderPrefix } from './worker-folder.ts'
 
 /** Folders for runs, in a folder of this worker that only its user may look into. */
@@ -33,5 +35,18 @@ export function makeScratchFolders(mark: string): ScratchFolders {
     removeAll() {
       for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
     },
+  }
+}
+
+/** After the run. Never rejects: what can't be removed is left for the end of the worker. */
+export async function removeScratch(scratch: string): Promise<void> {
+  try {
+    // What the group wrote a moment ago may appear while the folder is being emptied: a few tries.
+    await rm(scratch, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 })
+  } catch {
+    // Folders that were closed to their owner, or lie deeper than a path can say.
+    const run = promisify(execFile)
+    await run('chmod', ['-R', 'u+rwX', '--', scratch]).catch(() => undefined)
+    await run('rm', ['-rf', '--', scratch]).catch(() => undefined)
   }
 }

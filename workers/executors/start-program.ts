@@ -36,6 +36,8 @@ export function endFailure(name: string, end: GroupEnd, stderr: string): TaskFai
       'OUT_OF_MEMORY',
       `${name} needed more than the ${String(end.outOfMemoryMb)} MiB that it may use${tail(stderr)}`,
     )
+  if (end.scratchFull !== null)
+    return new TaskFailure('SCRATCH_FULL', `${name} had ${end.scratchFull}${tail(stderr)}`)
   if (end.signal) return new TaskFailure('SIGNAL', `${name} was ended by ${end.signal}${tail(stderr)}`)
   // setpriv, which starts the program, tells so when the kernel refuses it: a script whose interpreter is missing, a wrong architecture.
   if ((end.exitCode === 126 || end.exitCode === 127) && stderr.startsWith('setpriv: failed to execute'))

@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../../../core/logger.ts'
 import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
 import { findAllowedLibraries } from '../../../workers/executors/ffi-task.ts'
 import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
+import { makeScratchGuard } from '../../../workers/executors/scratch-guard.ts'
 import { readTasksFolders } from '../../../workers/executors/tasks-folder.ts'
 import { makeWarmRoom } from '../../../workers/executors/warm-processes.ts'
 import { ownMark } from '../../../workers/executors/worker-mark.ts'
@@ -22,12 +23,20 @@ interface Settings {
   hasSecrets?: boolean
   /** TASK_FFI_ALLOW. */
   libraries?: string[]
+  scratchBytes?: number
 }
 
 /** Tasks from files, read and run as a worker does it. */
 export async function openTasks(
   files: Record<string, string>,
-  { mostWarm = 4, lineBytes = 65_536, python = 'python3', hasSecrets = true, libraries = [] }: Settings = {},
+  {
+    mostWarm = 4,
+    lineBytes = 65_536,
+    python = 'python3',
+    hasSecrets = true,
+    libraries = [],
+    scratchBytes = 0,
+  }: Settings = {},
 ) {
   const folder = aFolder()
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
@@ -35,7 +44,7 @@ export async function openTasks(
   const keeper = makeKeeper({ mark: `${ownMark()}-tasks-${String(keepers++)}`, log: silentLogger })
   const groups = makeProcessGroups({
     ...{ most: 32, path: PATH, keeper, cgroups: null },
-    ...{ processes: 100, openFiles: 1024 },
+    ...{ processes: 100, openFiles: 1024, scratchGuard: makeScratchGuard({ bytes: scratchBytes, files: 0 }) },
   })
   cleanUp(async () => {
     groups.killAll()

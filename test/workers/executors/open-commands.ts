@@ -7,6 +7,7 @@ import type { Cgroups } from '../../../workers/executors/cgroups.ts'
 import { makeCommandTask } from '../../../workers/executors/command.ts'
 import { openCgroups } from '../../../workers/executors/open-cgroups.ts'
 import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
+import { makeScratchGuard, type ScratchLimits } from '../../../workers/executors/scratch-guard.ts'
 import { ownMark } from '../../../workers/executors/worker-mark.ts'
 import { makeKeeper } from '../../../workers/keeper.ts'
 import type { RunLimits } from '../../../workers/slots.ts'
@@ -28,7 +29,13 @@ export function openCommands({
   allow = ['sh'],
   outputBytes = 65_536,
   open = openCgroups,
-}: { allow?: string[]; outputBytes?: number; open?: (mark: string) => Cgroups | null } = {}) {
+  scratchLimits = { bytes: 0, files: 0 },
+}: {
+  allow?: string[]
+  outputBytes?: number
+  open?: (mark: string) => Cgroups | null
+  scratchLimits?: ScratchLimits
+} = {}) {
   const scratch = aFolder()
   const mark = `${ownMark()}-${String(keepers++)}`
   const keeper = makeKeeper({ mark, log: silentLogger })
@@ -37,6 +44,7 @@ export function openCommands({
     ...{ most: 10, path: PATH, keeper },
     cgroups,
     ...{ processes: 50, openFiles: 64 },
+    scratchGuard: makeScratchGuard(scratchLimits),
   })
   cleanUp(async () => {
     groups.killAll()

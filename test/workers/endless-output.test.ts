@@ -1,0 +1,40 @@
+import { expect, test } from '@jest/globals'
+import { openTestQueue, stateOf, submit } from '../support/test-queue.ts'
+import { connected } from '../support/template-database.ts'
+import { readMemory } from '../../workers/executors/proc.ts'
+import { aScript } from './a-run.ts'
+import { dispatchUntil, startWorker } from './real-worker.ts'
+
+const limitBytes = 100_000
+
+test('output without end, in lines or in one line, fills neither the memory of its worker nor the log, and holds nobody up', async () => {
+  const stores = await openTestQueue()
+  const { deps } = stores
+  const limits = { LOG_LIMIT_BYTES: String(limitBytes), COMMAND_OUTPUT_BYTES: '65536' }
+  const worker = startWorker(stores, { ...limits, LOG_LEVEL: 'info' })
+  await worker.ready
+  const before = readMemory(worker.pid)?.rssBytes ?? 0
+  const talk = (script: string) =>
+    submit(deps, {
+      ...{ task: 'command', payload: aScript(script), timeoutMs: 1200 },
+      retry: { maxAttempts: 1, backoffMs: 0, strategy: 'fixed' },
+    })
+  const talkers = [await talk('yes'), await talk('yes >&2'), await talk("tr '\\0' x < /dev/zero")]
+  await dispatchUntil(deps, async () => (await stateOf(deps, talkers[2] ?? '')) === 'running')
+  const neighbour = await submit(deps)
+  await dispatchUntil(deps, async () => (await stateOf(deps, neighbour)) === 'succeeded')
+  for (const id of talkers) {
+    await dispatchUntil(deps, async () => (await stateOf(deps, id)) === 'failed')
+    expect((await deps.jobs.find(id, null))?.error?.code).toBe('TIMEOUT')
+  }
+  // Gigabytes were written by then.
+  const peakBytes = readMemory(worker.pid)?.peakBytes ?? 0
+  expect(peakBytes - before).toBeLessThan(200_000_000)
+  const kept = await connected(stores.databaseUrl, (db) =>
+    db.query<{ job_id: string; bytes: string }>(
+      'SELECT job_id, sum(text_bytes) AS bytes FROM job_log_chunks GROUP BY job_id',
+    ),
+  )
+  expect(kept.rows.map((row) => row.job_id).sort()).toEqual([...talkers].sort())
+  for (const { bytes } of kept.rows) expect(Number(bytes)).toBeLessThan(limitBytes * 1.1)
+})
