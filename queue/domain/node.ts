@@ -20,6 +20,12 @@ export interface Node {
   lastSeenAt: Date
 }
 
+/** True when it is large enough for a job, were it empty. Numbers may have been through Postgres' real. */
+export const hasRoomFor = (
+  node: Pick<Node, 'cpus' | 'memoryMb' | 'gpus'>,
+  { cpu, memoryMb, gpu }: Resources,
+): boolean => cpu <= node.cpus + 0.001 && memoryMb <= node.memoryMb && Math.ceil(gpu) <= node.gpus
+
 /** starting and draining arrive with scaling; a dead boot never comes back: its process registers anew. */
 export const nodeStates = ['ready', 'draining', 'stopped', 'dead'] as const
 export type NodeState = (typeof nodeStates)[number]

@@ -114,3 +114,7 @@ export function describeResources({ cpu, memoryMb, gpu }: Partial<Resources>): s
   ]
   return parts.filter(Boolean).join(', ') || 'what was asked'
 }
+
+/** What a job asks for, for people: without what it does not ask for. */
+export const describeNeed = ({ cpu, memoryMb, gpu }: Resources): string =>
+  describeResources({ ...(cpu > 0 && { cpu }), ...(memoryMb > 0 && { memoryMb }), ...(gpu > 0 && { gpu }) })

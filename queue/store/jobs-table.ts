@@ -16,6 +16,7 @@ import { expireOverdue } from './jobs/expire.ts'
 import { findExisting } from './jobs/find-existing.ts'
 import { findDispatched } from './jobs/find-dispatched.ts'
 import { findQueued } from './jobs/find-queued.ts'
+import { countQueuedNeeds } from './jobs/count-queued-needs.ts'
 import { countQueuedTasks } from './jobs/count-queued-tasks.ts'
 import { type Finish, finishJobs } from './jobs/finish.ts'
 import { noteProgress, type ProgressNote } from './jobs/note-progress.ts'
@@ -77,6 +78,7 @@ export function openJobsTable(postgres: Postgres) {
     findProgress: (id: string) => findProgress(postgres, id),
     findRunning: (ids: readonly string[]) => findRunning(postgres, ids),
     countTiers: () => countTiers(postgres),
+    countQueuedNeeds: () => countQueuedNeeds(postgres),
     countQueuedTasks: () => countQueuedTasks(postgres),
   }
 }

@@ -2,8 +2,8 @@ import { didYouMean } from '../../core/did-you-mean.ts'
 import { builtinTasks } from '../domain/builtin-tasks.ts'
 import { type FieldError, QueueError } from '../domain/errors.ts'
 import type { Json, Resources } from '../domain/job.ts'
-import type { Node, TaskOffer } from '../domain/node.ts'
-import { describeResources } from '../domain/tiers.ts'
+import { hasRoomFor, type Node, type TaskOffer } from '../domain/node.ts'
+import { describeNeed, describeResources } from '../domain/tiers.ts'
 import { type Catalogue, listTasks, offersOf } from './catalogue.ts'
 import type { CheckPayload } from './check-payload.ts'
 
@@ -44,24 +44,15 @@ export function checkTask(
   return offering.some((node) => hasRoomFor(node, job.resources)) ? [] : [tooSmall(job, offering)]
 }
 
-/** Numbers may have been through Postgres' real. */
-const hasRoomFor = (node: Node, { cpu, memoryMb, gpu }: Resources): boolean =>
-  cpu <= node.cpus + 0.001 && memoryMb <= node.memoryMb && Math.ceil(gpu) <= node.gpus
-
 /** Names the node that has most of what the job misses. */
 function tooSmall(job: { tier: string; resources: Resources }, nodes: readonly Node[]): string {
   const { cpu, memoryMb, gpu } = job.resources
   const missing = (node: Node): number =>
     Math.max(cpu / node.cpus, memoryMb / node.memoryMb, gpu === 0 ? 0 : Math.ceil(gpu) / (node.gpus || 0.001))
   const [largest] = [...nodes].sort((a, b) => missing(a) - missing(b))
-  const asked = describeResources({
-    ...(cpu > 0 && { cpu }),
-    ...(memoryMb > 0 && { memoryMb }),
-    ...(gpu > 0 && { gpu }),
-  })
   const has =
     largest && describeResources({ cpu: largest.cpus, memoryMb: largest.memoryMb, gpu: largest.gpus })
-  return `No node of the tier ${job.tier} that is up has ${asked}; the largest for it, ${largest?.id ?? ''}, has ${has ?? ''}. The job waits until one is large enough.`
+  return `No node of the tier ${job.tier} that is up has ${describeNeed(job.resources)}; the largest for it, ${largest?.id ?? ''}, has ${has ?? ''}. The job waits until one is large enough.`
 }
 
 function unknown(catalogue: Catalogue, name: string, isStrict: boolean): QueueError {

@@ -4,6 +4,7 @@ import { makeMetrics } from '../../../core/metrics.ts'
 import { openQueue, queueOptions } from '../../../queue/open-queue.ts'
 import { checkConsumption } from './check-consumption.ts'
 import { checkLedger } from './check-ledger.ts'
+import { checkSizes } from './check-sizes.ts'
 import { checkTasks } from './check-tasks.ts'
 import type { Finding } from './finding.ts'
 
@@ -19,6 +20,7 @@ export async function checkQueue(stores: { databaseUrl: string; redisUrl: string
     return [
       ...(await checkConsumption(queue.deps)),
       await checkTasks(queue.deps),
+      await checkSizes(queue.deps),
       await checkLedger(queue.deps),
     ]
   } finally {

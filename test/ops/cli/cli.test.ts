@@ -207,6 +207,7 @@ test('doctor finds the tiers that nobody serves', async () => {
     'tier small': 'ok',
     'tier heavy': 'warning',
     tasks: 'ok',
+    sizes: 'ok',
     ledger: 'ok',
   })
 })
