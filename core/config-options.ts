@@ -355,6 +355,13 @@ export const options = {
     .describe(
       'C libraries whose functions may be tasks, comma-separated, by name or absolute path, each with an optional `=sha256:…` that the file must have; none by default.',
     ),
+  TASK_USER: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'must be the name or the number of a user')
+    .optional()
+    .describe(
+      'The user that the programs of jobs run as, by name or number, so that they can neither read nor signal the worker, which must be root then; by default the user of the worker.',
+    ),
   TASKS_DIR: list
     .default([])
     .describe(

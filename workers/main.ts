@@ -24,6 +24,7 @@ import { makeHttpTask } from './executors/http-task.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
 import { makeScratchGuard } from './executors/scratch-guard.ts'
+import { findTaskUser, type TaskUser } from './executors/task-user.ts'
 import { readTasksFolders } from './executors/tasks-folder.ts'
 import { makeWarmRoom } from './executors/warm-processes.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
@@ -49,6 +50,7 @@ const config = readConfigOrExit([
   'NODE_GPU_IDS',
   'TASK_COMMAND_ALLOW',
   'TASK_FFI_ALLOW',
+  'TASK_USER',
   'TASK_HTTP_ALLOW',
   'TASK_HTTP_BODY_BYTES',
   'TASKS_DIR',
@@ -101,6 +103,7 @@ const spareGroups = 16
 const envelopeBytes = 1024
 
 const inherited = readInheritedEnvironment()
+const taskUser = config.TASK_USER === undefined ? null : findTaskUserOrExit(config.TASK_USER, inherited.PATH)
 const mark = ownMark()
 const keeper = makeKeeper({ mark, log })
 const cgroups = openCgroups(mark)
@@ -119,9 +122,10 @@ const groups = makeProcessGroups({
   processes: config.PROCESS_LIMIT,
   openFiles: config.OPEN_FILE_LIMIT,
   scratchGuard: makeScratchGuard({ bytes: config.SCRATCH_LIMIT_BYTES, files: config.SCRATCH_LIMIT_FILES }),
+  user: taskUser,
 })
 const programs = findAllowedPrograms(config.TASK_COMMAND_ALLOW, { path: inherited.PATH, log })
-const scratchFolders = makeScratchFolders(mark)
+const scratchFolders = makeScratchFolders(mark, taskUser)
 const command = makeCommandTask({
   programs,
   groups,
@@ -226,6 +230,16 @@ await runProcess({
   // The consumers, the goodbye and the stores each have a limit of their own.
   stopDeadlineMs: config.DRAIN_DEADLINE_MS + 10_000,
 })
+
+function findTaskUserOrExit(name: string, path: string): TaskUser {
+  try {
+    return findTaskUser(name, path)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`The configuration is wrong:\n  - TASK_USER is ${name}: ${why}.\n`)
+    process.exit(1)
+  }
+}
 
 function checkGpuIdsOrExit(ids: readonly GpuId[] | undefined, gpus: number | undefined): void {
   if (!ids || gpus === undefined || gpus === ids.length) return

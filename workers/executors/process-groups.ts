@@ -1,16 +1,17 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Usage } from '../../queue/domain/job.ts'
 import type { RunLimits } from '../slots.ts'
 import type { Keeper } from '../keeper.ts'
-import { findAllInPath } from './allowed-programs.ts'
-import { findMarked, markVariable } from './marked-processes.js'
+import { markVariable } from './marked-processes.js'
 import type { Cgroups, RunGroup } from './cgroups.ts'
 import { isGroupAlive, listDescendants } from './proc.ts'
 import { makeUsageMeter } from './process-usage.ts'
 import type { ScratchGuard } from './scratch-guard.ts'
+import { killStrays } from './stray-processes.ts'
+import { findSetpriv, type TaskUser } from './task-user.ts'
 
 export interface ProgramStart {
   /** Absolute path. */
@@ -99,10 +100,12 @@ export function makeProcessGroups(options: {
   /** Of each process. */
   openFiles: number
   scratchGuard: ScratchGuard
+  /** Whom programs run as; by default who this process is. */
+  user?: TaskUser | null
 }): ProcessGroups {
   const { keeper, cgroups } = options
   const shared = new Int32Array(new SharedArrayBuffer(options.most * Int32Array.BYTES_PER_ELEMENT))
-  const deathSignal = findDeathSignalPrefix(options.path)
+  const setpriv = findSetpriv(options.path, options.user ?? null)
   const meter = makeUsageMeter()
 
   function start(program: ProgramStart): ProcessGroup {
@@ -110,7 +113,7 @@ export function makeProcessGroups(options: {
     const cgroup = limits && beginCgroup(limits)
     const [file = program.file, ...args] = [
       ...['/bin/sh', '-c', prologue, 'sh', String(options.openFiles), ...(cgroup?.folders ?? []), '--'],
-      ...[...deathSignal, program.file, ...program.args],
+      ...[...setpriv, program.file, ...program.args],
     ]
     const env = { ...program.env, [markVariable]: keeper.mark() }
     const child = spawn(file, args, {
@@ -242,36 +245,6 @@ export function makeProcessGroups(options: {
 function describeEnd(stoppedBy: string, exitCode: number | null, signal: NodeJS.Signals | null): string {
   if (stoppedBy !== 'SIGTERM') return stoppedBy
   return `SIGTERM, exit ${String(exitCode ?? 128 + (signal ? constants.signals[signal] : 0))}`
-}
-
-/** All that was started for the run of this environment, whatever group it moved to, until none is left. */
-async function killStrays(env: Record<string, string>): Promise<void> {
-  const { NOODLE_JOB_ID: jobId, NOODLE_FENCE: fence } = env
-  if (jobId === undefined) return
-  for (let waitMs = 1; waitMs < vanishDeadlineMs; waitMs *= 2) {
-    const strays = findMarked().filter((marked) => marked.jobId === jobId && String(marked.fence) === fence)
-    if (strays.length === 0) return
-    for (const { pid } of strays) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // gone meanwhile
-      }
-    }
-    await delay(waitMs)
-  }
-}
-
-/** The words before a command that make the kernel kill it when this process dies; none where setpriv can't. */
-function findDeathSignalPrefix(path: string): string[] {
-  const [setpriv] = process.platform === 'linux' ? findAllInPath('setpriv', path) : []
-  if (!setpriv) return []
-  try {
-    execFileSync(setpriv, ['--pdeathsig', 'KILL', setpriv, '--version'], { stdio: 'ignore', timeout: 2000 })
-    return [setpriv, '--pdeathsig', 'KILL', '--']
-  } catch {
-    return []
-  }
 }
 
 function startError(child: ChildProcess): Promise<never> {

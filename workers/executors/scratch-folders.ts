@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { TaskUser } from './task-user.ts'
 import { workerFolderPrefix } from './worker-folder.ts'
 
 /** Folders for runs, in a folder of this worker that only its user may look into. */
@@ -14,23 +15,31 @@ export interface ScratchFolders {
   removeAll(): void
 }
 
-export function makeScratchFolders(mark: string): ScratchFolders {
+/** `owner`: of the folders; by default who this process is. */
+export function makeScratchFolders(mark: string, owner: TaskUser | null = null): ScratchFolders {
   const roots: string[] = []
 
   function makeRoot(): string {
     const root = mkdtempSync(join(tmpdir(), `${workerFolderPrefix}${mark}-`))
+    if (owner) chmodSync(root, 0o711) // who knows the name of a folder comes to it, and nobody else is told any
     roots.push(root)
     return root
   }
 
+  async function makeFolder(jobId: string): Promise<string> {
+    try {
+      return await mkdtemp(join(roots.at(-1) ?? makeRoot(), `${jobId}-`))
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      return mkdtemp(join(makeRoot(), `${jobId}-`)) // systems clear their temporary folders of what was not touched for days
+    }
+  }
+
   return {
     async create(jobId) {
-      try {
-        return await mkdtemp(join(roots.at(-1) ?? makeRoot(), `${jobId}-`))
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-        return mkdtemp(join(makeRoot(), `${jobId}-`)) // systems clear their temporary folders of what was not touched for days
-      }
+      const folder = await makeFolder(jobId)
+      if (owner) await chown(folder, owner.uid, owner.gid)
+      return folder
     },
     removeAll() {
       for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
