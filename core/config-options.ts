@@ -393,11 +393,13 @@ export const options = {
     .meta({ unit: 'files' }),
   SCRATCH_LIMIT_BYTES: integer(0)
     .default(10_737_418_240)
-    .describe('What a run may have in its scratch folder, as the disk counts it; 0 for no limit.')
+    .describe(
+      'What a run may have in its folders, of scratch and of artifacts, as the disk counts it; 0 for no limit.',
+    )
     .meta({ unit: 'bytes' }),
   SCRATCH_LIMIT_FILES: integer(0)
     .default(200_000)
-    .describe('Files and folders that a run may have in its scratch folder; 0 for no limit.')
+    .describe('Files and folders that a run may have in these; 0 for no limit.')
     .meta({ unit: 'files' }),
   RESULT_LIMIT_BYTES: integer(1024, 134_217_728)
     .default(8_388_608)

@@ -9,7 +9,7 @@ export const jobErrorCodes = {
   OUT_OF_MEMORY:
     'Its processes needed more memory than it may use, and were killed. Ask for more by `resources.memoryMb`.',
   SCRATCH_FULL:
-    'It had more in its scratch folder than `SCRATCH_LIMIT_BYTES` or `SCRATCH_LIMIT_FILES` allow, and was killed.',
+    'It had more in its folders, of scratch and of artifacts, than `SCRATCH_LIMIT_BYTES` or `SCRATCH_LIMIT_FILES` allow, and was killed.',
   TASK_ERROR: 'The task threw an error; the message is its own.',
   TASK_UNKNOWN: 'The node does not offer the task any more.',
   PAYLOAD_MISFIT: "The payload does not fit the task's schema on the node that ran it. Not tried again.",

@@ -61,9 +61,9 @@ userTest(
     const { print } = await openPrinter({ TASK_USER: nobody.name })
     expect(
       await print(
-        `id -u; ${intrude}; ${escape}; echo x > $HOME/file && cat $HOME/file; ls $HOME/.. 2> /dev/null; echo end`,
+        `id -u; ${intrude}; ${escape}; echo x > $HOME/file && cat $HOME/file; echo y > $NOODLE_ARTIFACTS/file && cat $NOODLE_ARTIFACTS/file; ls $HOME/.. 2> /dev/null; echo end`,
       ),
-    ).toBe(`${String(nobody.uid)}\nx\nend\n`)
+    ).toBe(`${String(nobody.uid)}\nx\ny\nend\n`)
   },
 )
 
@@ -79,7 +79,7 @@ userTest(
       readdirSync(tmpdir())
         .filter((name) => name.includes(`-${String(worker.pid)}-`))
         .flatMap((name) => readdirSync(`${tmpdir()}/${name}`))
-    expect(folders()).toHaveLength(1)
+    expect(folders()).toHaveLength(2) // of scratch and of artifacts
     await cancelJob(deps, alice, id)
     await dispatchUntil(deps, async () => (await stateOf(deps, id)) === 'cancelled')
     expect(findMarked().filter(({ jobId }) => jobId === id)).toEqual([])

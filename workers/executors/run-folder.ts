@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import type { TaskContext } from '../task.ts'
 import { removeScratch, type ScratchFolders } from './scratch-folders.ts'
 
@@ -20,9 +19,8 @@ export async function inRunFolder<T>(
 ): Promise<T> {
   const { signal } = context
   const scratch = await scratchFolders.create(context.job.id)
-  const artifacts = `${scratch}-artifacts`
+  const artifacts = await scratchFolders.createBeside(scratch, 'artifacts')
   try {
-    await mkdir(artifacts)
     let result: T
     try {
       result = await work({ scratch, artifacts })

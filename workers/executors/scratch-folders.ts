@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +11,8 @@ import { workerFolderPrefix } from './worker-folder.ts'
 export interface ScratchFolders {
   /** A new empty folder, to be removed after the run. */
   create(jobId: string): Promise<string>
+  /** Another one beside it, also to be removed. */
+  createBeside(folder: string, name: string): Promise<string>
   /** At the end of the process. */
   removeAll(): void
 }
@@ -40,6 +42,12 @@ export function makeScratchFolders(mark: string, owner: TaskUser | null = null):
       const folder = await makeFolder(jobId)
       if (owner) await chown(folder, owner.uid, owner.gid)
       return folder
+    },
+    async createBeside(folder, name) {
+      const beside = `${folder}-${name}`
+      await mkdir(beside, { mode: 0o700 })
+      if (owner) await chown(beside, owner.uid, owner.gid)
+      return beside
     },
     removeAll() {
       for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })

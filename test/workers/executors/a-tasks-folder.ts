@@ -70,6 +70,10 @@ export async function openTasks(
         mkdirSync(path)
         return Promise.resolve(path)
       },
+      createBeside(folder, name) {
+        mkdirSync(`${folder}-${name}`)
+        return Promise.resolve(`${folder}-${name}`)
+      },
       removeAll() {},
     },
     lineBytes,

@@ -64,6 +64,10 @@ export function openCommands({
         mkdirSync(folder)
         return Promise.resolve(folder)
       },
+      createBeside(folder, name) {
+        mkdirSync(`${folder}-${name}`)
+        return Promise.resolve(`${folder}-${name}`)
+      },
       removeAll() {},
     },
   })
