@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { findMarked } from './marked-processes.js'
+import { findMarked, markVariable } from './marked-processes.js'
 
 /** How long killed processes may take to vanish. */
 const vanishDeadlineMs = 500
@@ -9,7 +9,11 @@ export async function killStrays(env: Record<string, string>): Promise<void> {
   const { NOODLE_JOB_ID: jobId, NOODLE_FENCE: fence } = env
   if (jobId === undefined) return
   for (let waitMs = 1; waitMs < vanishDeadlineMs; waitMs *= 2) {
-    const strays = findMarked().filter((marked) => marked.jobId === jobId && String(marked.fence) === fence)
+    // By the mark too: what another worker has started is its own affair, whatever it says that it works for.
+    const strays = findMarked().filter(
+      (marked) =>
+        marked.mark === env[markVariable] && marked.jobId === jobId && String(marked.fence) === fence,
+    )
     if (strays.length === 0) return
     for (const { pid } of strays) {
       try {
