@@ -14,6 +14,7 @@ export function addCache(program: Command, cli: Cli): void {
       const answer = await cli.connect().call<{ pattern: string; removed: number }>('DELETE', '/v1/cache', {
         query: { pattern },
         isRepeatable: true,
+        timeoutMs: 300_000, // a large Redis is looked through step by step
       })
       cli.show(answer, () => `${String(answer.removed)} entries forgotten.`)
     })

@@ -11,8 +11,8 @@ export interface LocalLevel {
   size(): number
 }
 
-/** What an entry costs besides its texts; measured with Node 24: 190 bytes. */
-const overheadBytes = 200
+/** What an entry costs besides the characters of its texts; measured with 100,000 entries under Node 24: 101 bytes. */
+const overheadBytes = 128
 
 /** `maxBytes` 0: keeps nothing. An entry takes an eighth of it at most, so that a large one does not push out all else. */
 export function makeLocalLevel(maxBytes: number, nowMs: () => number): LocalLevel {

@@ -60,7 +60,7 @@ export function makeRedisLevel(redis: Redis, log: Logger, nowMs: () => number): 
         do {
           const [next, keys] = await redis.scan(cursor, 'MATCH', cacheKeysBeginning(prefix), 'COUNT', scanned)
           const matching = keys.filter(matches)
-          await Promise.all(matching.map((key) => redis.unlink(key))) // one by one: they may lie in different slots
+          if (matching.length > 0) await redis.unlink(...matching)
           removed.push(...matching)
           cursor = next
         } while (cursor !== '0')

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
 import { aFolder, type CliAnswer, runCli } from '../../support/cli.ts'
+import { waitFor } from '../../support/wait-for.ts'
 import { adminPassword, type Platform, startPlatform } from '../../support/platform.ts'
 
 let platform: Platform
@@ -270,6 +271,20 @@ test('tasks lists what there is, and tasks new writes a file once', async () => 
   expect(readFileSync(join(dir, 'greet.task.ts'), 'utf8')).toContain("name: 'greet'")
   expect(await cli('tasks', 'new', 'greet', '--dir', dir)).toMatchObject({ code: 1 })
   expect(await cli('tasks', 'new', 'two words', '--dir', dir)).toMatchObject({ code: 2 })
+})
+
+test('submit --cache takes the result of an equal job, whose id it shows', async () => {
+  const args = ['submit', 'echo', '{"a": 1}', '--cache', '1h', '--wait'] as const
+  const first = await json(...args)
+  expect(first).toMatchObject({ state: 'succeeded', cachedFrom: null })
+  const second = await waitFor(async () => {
+    const job = await json(...args)
+    return job.cachedFrom !== null && job
+  })
+  expect(second).toMatchObject({ state: 'succeeded', result: { a: 1 }, attempt: 0 })
+  expect((await cli('get', second.id as string)).stdout).toContain(
+    `cached from  ${String(second.cachedFrom)}`,
+  )
 })
 
 test('cache clear forgets what matches, and says what it takes for a pattern', async () => {
