@@ -125,6 +125,19 @@ test.each<[string, string | Uint8Array, number, string]>([
   ],
   ['a command as text', '{"task":"command","payload":{"argv":"rm -rf /"}}', 422, 'payload.argv'],
   ['a command of nothing', '{"task":"command","payload":{"argv":[]}}', 422, 'payload.argv'],
+  ['a call to a file', '{"task":"http","payload":{"url":"file:///etc/passwd"}}', 422, 'payload.url'],
+  [
+    'a call with a header of the connection',
+    '{"task":"http","payload":{"url":"http://a.example","headers":{"Host":"b"}}}',
+    422,
+    'payload.headers.Host',
+  ],
+  [
+    'a call with an unknown field',
+    '{"task":"http","payload":{"url":"http://a.example","x":1}}',
+    422,
+    'payload.x',
+  ],
 ])('a job with %s is refused with a problem that names the field', async (_name, body, status, path) => {
   const answer = await post('/v1/jobs', body)
   expect(answer).toMatchObject({
