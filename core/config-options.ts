@@ -362,6 +362,45 @@ export const options = {
     .describe(
       'The user that the programs of jobs run as, by name or number, so that they can neither read nor signal the worker, which must be root then; by default the user of the worker.',
     ),
+  TASK_CONTAINER_IMAGES: list
+    .default([])
+    .describe(
+      'Images that `container` jobs may use, comma-separated: `python:3.13`, `python@sha256:…`, `python` for all of its tags, `registry.example/team/*` for all below, or the id `sha256:…` of an image. None by default: then the worker does not offer the task.',
+    ),
+  TASK_CONTAINER_ENGINE: z
+    .string()
+    .regex(/^(unix:\/\/\/.+|tcp:\/\/[^/:]+:\d+)$/, 'must be unix:///path or tcp://host:port')
+    .default('unix:///var/run/docker.sock')
+    .describe(
+      'Where the container engine listens, with the API of Docker Engine: `unix:///path`, or `tcp://host:port` without TLS. Who reaches it owns its machine.',
+    ),
+  TASK_CONTAINER_NETWORKS: list
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'must be the name of a network')
+          .refine(
+            (name) => name !== 'host',
+            'can not be host: a container would have the network of its machine',
+          ),
+      ),
+    )
+    .default([])
+    .describe(
+      "Networks of the engine that `container` jobs may name, comma-separated, such as bridge. None by default: then no job's container has a network.",
+    ),
+  TASK_CONTAINER_PULL: z
+    .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+    .default(false)
+    .describe(
+      'true lets the engine fetch images that it does not have, as far as its registry needs no login.',
+    ),
+  TASK_CONTAINER_USER: z
+    .string()
+    .regex(/^(\d+:\d+|image)$/, 'must be uid:gid in numbers, or image')
+    .default('65534:65534')
+    .describe('The user that containers run as, `uid:gid` in numbers; `image` takes what the image says.'),
   TASKS_DIR: list
     .default([])
     .describe(

@@ -1,5 +1,7 @@
-// The process of keeper.ts: node keeper-process.js MARK MS GENERATION, the last two as in `until`. JavaScript, so that it need not load what strips types: it starts sooner and is smaller.
+// The process of keeper.ts: node keeper-process.js MARK MS GENERATION [ENGINE WORKER], MS and GENERATION as in `until`, WORKER as the labels of containers
+// have it. JavaScript, so that it need not load what strips types: it starts sooner and is smaller.
 import { writeSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { findMarked } from './executors/marked-processes.js'
 import { machineMs } from './machine-clock.js'
 
@@ -9,9 +11,10 @@ import { machineMs } from './machine-clock.js'
  *   over GENERATION       what was started in this generation or before ends now
  *   group ID GENERATION   a process group to end, should it have to
  *   gone ID               it has ended; its number may be another's by now
+ *   containers            from now on there may be some; which, their labels tell, also those that an engine is just making
  */
 
-const [, , mark = '', firstUntilMs, firstGeneration] = process.argv
+const [, , mark = '', firstUntilMs, firstGeneration, engine = '', worker = ''] = process.argv
 
 /** A machine that was asleep does not make timers due. */
 const lookMs = 1000
@@ -19,6 +22,9 @@ const lookMs = 1000
 const lookAgainMs = 20
 /** When the worker is gone. What can't be killed by then hangs in the kernel. */
 const leaveDeadlineMs = 10_000
+/** Between two looks for containers. One that was asked for before the end may only now come into being: none must be seen twice. */
+const lookForContainersMs = 100
+const looksWithoutContainers = 2
 
 /** @type {Map<number, number>} */
 const groups = new Map()
@@ -29,6 +35,14 @@ let overUpTo = -1
 /** @type {NodeJS.Timeout | undefined} */
 let timer
 let rest = ''
+/**
+ * Loaded when it is needed: most workers have no containers.
+ * @type {Promise<typeof import('./executors/labelled-containers.js')> | undefined}
+ */
+let containers
+/** How often in a row no container was seen that has to end; undefined while nobody looks. */
+/** @type {number | undefined} */
+let looks
 
 // Whoever stops a worker may tell all of its processes. This one ends last.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(signal, () => undefined)
@@ -64,6 +78,9 @@ function hear(line) {
     case 'gone':
       groups.delete(first)
       break
+    case 'containers':
+      containers ??= import('./executors/labelled-containers.js')
+      break
   }
 }
 
@@ -90,7 +107,33 @@ function end(upTo) {
   clearTimeout(timer)
   untilMs = Infinity
   overUpTo = Math.max(overUpTo, upTo)
+  void endContainers()
   return killAll()
+}
+
+/** Asks the engine until nothing is left that has to end: it may be away for a moment, and what runs in it is no child of anybody here. */
+async function endContainers() {
+  if (!containers) return
+  const isLooking = looks !== undefined
+  looks = 0 // also who looks already has to look for more now
+  if (isLooking) return
+  const { containerLabels, findContainers, removeContainer } = await containers
+  let removed = 0
+  while (looks < looksWithoutContainers) {
+    try {
+      looks++
+      const found = await findContainers(engine, `${containerLabels.worker}=${worker}`)
+      const left = found.filter((container) => container.generation <= overUpTo)
+      await Promise.all(left.map(({ id }) => removeContainer(engine, id)))
+      removed += left.length
+      if (left.length > 0) looks = 0
+    } catch {
+      looks = 0
+    }
+    await delay(lookForContainersMs)
+  }
+  looks = undefined
+  if (removed > 0) say('Containers of a worker that was silent for too long, or is gone, were removed.\n')
 }
 
 function killAll() {

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import type { Component } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { LeaseGuard } from './lease-guard.ts'
-import { toMachineMs } from './machine-clock.js'
+import { machineMs, toMachineMs } from './machine-clock.js'
 
 /**
  * Ends what this worker has started when the worker itself can't: frozen as a whole (SIGSTOP, a debugger) or dead. A small process
@@ -16,6 +17,10 @@ import { toMachineMs } from './machine-clock.js'
 export interface Keeper extends Component, LeaseGuard {
   /** The value that `markVariable` must have in the environment of a process that is about to be started. Starts the keeper's process if there is none. */
   mark(): string
+  /** The same for a container that is about to be made, in its labels: which worker process, and in which generation. */
+  markContainer(): { worker: string; generation: number }
+  /** False when what has this mark must not be started any more, because the lease was lost since; also when nobody here has noticed it yet. */
+  isCurrent(mark: string): boolean
   /** Tells of a process group that was started with the mark. To be called back when it has ended. */
   watch(groupId: number): () => void
 }
@@ -23,6 +28,8 @@ export interface Keeper extends Component, LeaseGuard {
 export interface KeeperOptions {
   /** Tells this worker's processes from all others'. */
   mark: string
+  /** Of the container engine; null when this worker starts no containers. */
+  engine?: string | null
   log: Logger
 }
 
@@ -41,7 +48,10 @@ const command = [
   fileURLToPath(new URL('./keeper-process.js', import.meta.url)),
 ]
 
-export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
+export function makeKeeper({ mark, engine = null, log }: KeeperOptions): Keeper {
+  /** An engine may serve several machines, whose process ids say nothing of each other. */
+  const worker = randomUUID()
+  let hasContainers = false
   const groups = new Map<number, number>()
   let generation = 0
   /** On the machine's clock. */
@@ -59,12 +69,16 @@ export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
     const lease = [untilMs ?? Infinity, generation].map(String)
     let mine: ChildProcess
     try {
-      mine = spawn(process.execPath, [...command, mark, ...lease], {
-        cwd: '/',
-        env: {},
-        detached: true, // a session of its own: what stops the worker's group does not stop it
-        stdio: ['pipe', 'ignore', 'inherit'],
-      })
+      mine = spawn(
+        process.execPath,
+        [...command, mark, ...lease, ...(engine === null ? [] : [engine, worker])],
+        {
+          cwd: '/',
+          env: {},
+          detached: true, // a session of its own: what stops the worker's group does not stop it
+          stdio: ['pipe', 'ignore', 'inherit'],
+        },
+      )
     } catch (error) {
       beginLater(error)
       return
@@ -80,6 +94,7 @@ export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
     }
     mine.once('error', onEnd).once('exit', (code, signal) => onEnd(signal ?? code))
     for (const [id, born] of groups) tell('group', id, born)
+    if (hasContainers) tell('containers')
   }
 
   function beginLater(how: unknown): void {
@@ -115,6 +130,12 @@ export function makeKeeper({ mark, log }: KeeperOptions): Keeper {
       if (!child && !pause && !isStopped) begin()
       return `${mark}-${String(generation)}`
     },
+    markContainer() {
+      if (!hasContainers) tell('containers')
+      hasContainers = true
+      return { worker, generation }
+    },
+    isCurrent: (of) => of === `${mark}-${String(generation)}` && (untilMs === null || machineMs() < untilMs),
     watch(groupId) {
       groups.set(groupId, generation)
       tell('group', groupId, generation)

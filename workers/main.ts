@@ -14,6 +14,8 @@ import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { readSecrets } from '../queue/use-cases/read-secrets.ts'
 import { makeClaimLoop } from './claim-loop.ts'
 import { makeConsumerWatchdog } from './consumer-watchdog.ts'
+import { makeContainerSweeper } from './container-sweeper.ts'
+import { type AllowedImages, readAllowedImages } from './executors/allowed-images.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
 import { openCgroups } from './executors/open-cgroups.ts'
@@ -21,6 +23,8 @@ import { makeCommandTask } from './executors/command.ts'
 import { readInheritedEnvironment } from './executors/command-environment.ts'
 import { findAllowedLibraries } from './executors/ffi-task.ts'
 import { makeHttpTask } from './executors/http-task.ts'
+import { makeContainerTask } from './executors/container.ts'
+import { makeContainers } from './executors/containers.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
 import { makeScratchGuard } from './executors/scratch-guard.ts'
@@ -32,7 +36,7 @@ import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeLogShipper } from './log-shipper.ts'
 import { makeNodeLease } from './node-lease.ts'
-import { type GpuId, measureResources } from './node-resources.ts'
+import { type GpuId, listGpus, measureResources } from './node-resources.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRunBlobs } from './run-blobs.ts'
 import { makeRuns } from './runs.ts'
@@ -53,6 +57,11 @@ const config = readConfigOrExit([
   'TASK_USER',
   'TASK_HTTP_ALLOW',
   'TASK_HTTP_BODY_BYTES',
+  'TASK_CONTAINER_IMAGES',
+  'TASK_CONTAINER_ENGINE',
+  'TASK_CONTAINER_NETWORKS',
+  'TASK_CONTAINER_PULL',
+  'TASK_CONTAINER_USER',
   'TASKS_DIR',
   'TASK_PYTHON',
   'TASK_WARM_PROCESSES',
@@ -105,7 +114,7 @@ const envelopeBytes = 1024
 const inherited = readInheritedEnvironment()
 const taskUser = config.TASK_USER === undefined ? null : findTaskUserOrExit(config.TASK_USER, inherited.PATH)
 const mark = ownMark()
-const keeper = makeKeeper({ mark, log })
+const keeper = makeKeeper({ mark, engine: config.TASK_CONTAINER_ENGINE, log })
 const cgroups = openCgroups(mark)
 if (cgroups) log.info('programs are limited by control groups', { version: cgroups.version })
 else
@@ -135,7 +144,28 @@ const command = makeCommandTask({
 })
 const allow = config.TASK_HTTP_ALLOW.filter((rule) => rule !== 'none')
 const http = allow.length > 0 ? [makeHttpTask({ allow, bodyBytes: config.TASK_HTTP_BODY_BYTES })] : []
-const builtin: Task[] = [echo, sleep, ...http, ...(programs.names.length > 0 ? [command] : [])]
+const containers = makeContainers({
+  address: config.TASK_CONTAINER_ENGINE,
+  bounds: {
+    user: config.TASK_CONTAINER_USER,
+    processes: config.PROCESS_LIMIT,
+    openFiles: config.OPEN_FILE_LIMIT,
+    listGpus,
+  },
+  mayPull: config.TASK_CONTAINER_PULL,
+  ...{ keeper, log },
+})
+const container = makeContainerTask({
+  containers,
+  images: allowedImagesOrExit(config.TASK_CONTAINER_IMAGES),
+  networks: config.TASK_CONTAINER_NETWORKS,
+  outputBytes: config.COMMAND_OUTPUT_BYTES,
+})
+const builtin: Task[] = [
+  ...[echo, sleep, ...http],
+  ...(programs.names.length > 0 ? [command] : []),
+  ...(config.TASK_CONTAINER_IMAGES.length > 0 ? [container] : []),
+]
 // Whatever way the process ends, as long as it can still act.
 process.on('exit', () => {
   groups.killAll()
@@ -154,6 +184,8 @@ const offered = [
     groups,
     inherited,
     scratchFolders,
+    containers,
+    resultBytes: config.RESULT_LIMIT_BYTES,
     lineBytes: Math.max(config.RESULT_LIMIT_BYTES, config.CHECKPOINT_LIMIT_BYTES) + envelopeBytes,
     warm: makeWarmRoom({ most: config.TASK_WARM_PROCESSES, idleMs: config.TASK_WARM_SECONDS * 1000 }),
     log,
@@ -179,7 +211,10 @@ const lease = makeNodeLease(deps, {
   },
   runs,
   guards: [watchdog, keeper],
-  killAll: () => groups.killAll(),
+  killAll() {
+    groups.killAll()
+    containers.killAll()
+  },
   onDraining: () => claimLoop.stopIntake(),
   killGraceMs: config.KILL_GRACE_MS,
 })
@@ -222,6 +257,9 @@ await runProcess({
     watchdog,
     keeper,
     makeOrphanSweeper({ mark, runs, log, cgroups }),
+    ...(offered.some(({ offer }) => offer.kind === 'container')
+      ? [makeContainerSweeper({ address: config.TASK_CONTAINER_ENGINE, jobs: deps.jobs, runs, log })]
+      : []),
     lease,
     claimLoop,
     consumerWatchdog,
@@ -247,6 +285,17 @@ function checkGpuIdsOrExit(ids: readonly GpuId[] | undefined, gpus: number | und
     `The configuration is wrong:\n  - NODE_GPU_IDS names ${String(ids.length)} of NODE_GPUS=${String(gpus)} GPUs; name as many, or leave NODE_GPUS unset.\n`,
   )
   process.exit(1)
+}
+
+function allowedImagesOrExit(entries: readonly string[]): AllowedImages {
+  try {
+    return readAllowedImages(entries)
+  } catch (error) {
+    process.stderr.write(
+      `The configuration is wrong:\n  - TASK_CONTAINER_IMAGES: ${error instanceof Error ? error.message : String(error)}\n`,
+    )
+    process.exit(1)
+  }
 }
 
 function knownTiersOrExit(names: readonly string[]): string[] {

@@ -30,20 +30,23 @@ export async function measureResources(configured: {
   return {
     cpus: configured.cpus ?? availableParallelism(),
     memoryMb: configured.memoryMb ?? Math.floor(memoryBytes / mebibyte),
-    gpus: configured.gpus ?? configured.gpuIds?.length ?? (await countGpus()),
+    gpus: configured.gpus ?? configured.gpuIds?.length ?? (await listGpus()).length,
   }
 }
 
-/** As nvidia-smi lists them; a machine without it has none. */
-async function countGpus(): Promise<number> {
+/** The names by which the driver knows its GPUs, by index; a machine without nvidia-smi has none. */
+export async function listGpus(): Promise<string[]> {
   try {
     const { stdout } = await promisify(execFile)(
       'nvidia-smi',
       ['--query-gpu=uuid', '--format=csv,noheader'],
       { timeout: gpuQueryDeadlineMs, killSignal: 'SIGKILL' },
     )
-    return stdout.split('\n').filter((line) => line.trim() !== '').length
+    return stdout
+      .split('\n')
+      .map((line) => line.trim())
+      .filter(Boolean)
   } catch {
-    return 0
+    return []
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { httpDefinition } from './http-task.ts'
+import { containerTask } from './container-task.ts'
 import type { Json } from './job.ts'
 
 /** A kind of job. Payloads are checked against `payload` at submission, so that a wrong one never becomes a job. */
@@ -73,4 +74,5 @@ export const builtinTasks = [
     }),
   },
   httpDefinition,
+  containerTask,
 ] as const satisfies readonly TaskDefinition[]

@@ -14,12 +14,18 @@ export const jobErrorCodes = {
   TASK_UNKNOWN: 'The node does not offer the task any more.',
   PAYLOAD_MISFIT: "The payload does not fit the task's schema on the node that ran it. Not tried again.",
   COMMAND_NOT_ALLOWED: "The program is not on the node's list `TASK_COMMAND_ALLOW`. Not tried again.",
-  ENV_NOT_ALLOWED: 'The command asked for an environment variable that it may not set. Not tried again.',
   ADDRESS_NOT_ALLOWED:
     "The call would go to an address that the node's list `TASK_HTTP_ALLOW` does not have. Not tried again.",
   HTTP_STATUS:
     'The answer had a status that was not expected; the message has it, and the begin of the body. Tried again only after a status of `retryOn`.',
   HTTP_FAILED: 'There was no answer, or not a whole one, in time; the message says why.',
+  IMAGE_NOT_ALLOWED: "The image is not on the node's list `TASK_CONTAINER_IMAGES`. Not tried again.",
+  NETWORK_NOT_ALLOWED: "The network is not on the node's list `TASK_CONTAINER_NETWORKS`. Not tried again.",
+  IMAGE_MISSING:
+    "The node's container engine has no such image, and may not fetch it (`TASK_CONTAINER_PULL`) or could not.",
+  ENGINE_UNAVAILABLE: "The node's container engine does not answer, or went away while the container ran.",
+  ENV_NOT_ALLOWED:
+    'The command or container asked for an environment variable that it may not set. Not tried again.',
   SPAWN_FAILED: 'The program could not be started; the message says why. Tried again where that may help.',
   SECRET_UNAVAILABLE:
     'A secret that the task uses can not be had; the message names it, and what to do. Tried again only where another node may have its key.',

@@ -50,8 +50,8 @@ export interface TaskOffer {
 /** A letter, then letters, digits, dots, dashes or underscores, at most 128. */
 export const taskNamePattern = /^[A-Za-z][A-Za-z0-9._-]{0,127}$/
 
-/** How a node runs a task: within the worker; as a program of the submitter's choice; from a module, a Python file, a C library, or any program of its tasks folder. */
-export const taskKinds = ['builtin', 'command', 'module', 'python', 'ffi', 'program'] as const
+/** How a node runs a task: within the worker; as a program of the submitter's choice; from a module, a Python file, a C library, or any program of its tasks folder; in a container. */
+export const taskKinds = ['builtin', 'command', 'module', 'python', 'ffi', 'program', 'container'] as const
 export type TaskKind = (typeof taskKinds)[number]
 
 export interface TaskDefaults {

@@ -42,7 +42,7 @@ export function toOffer(task: TaskDefinition): TaskOffer {
     description: task.description,
     payloadSchema: jsonSchema(task.payload),
     resultSchema: jsonSchema(task.result),
-    kind: task.name === 'command' ? 'command' : 'builtin',
+    kind: task.name === 'command' || task.name === 'container' ? task.name : 'builtin',
     ...(task.deterministic && { deterministic: true }),
   }
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Logger } from '../../core/logger.ts'
+import { manifestContainer } from '../../queue/domain/container-task.ts'
 import type { TaskKind } from '../../queue/domain/node.ts'
 import type { Task } from '../task.ts'
 import { findAllInPath } from './allowed-programs.ts'
@@ -10,6 +11,8 @@ import { describeTask } from './describe-task.ts'
 import { type AllowedLibraries, makeFfiProgram } from './ffi-task.ts'
 import { makeModuleTask, moduleProgram, type ModuleTaskOptions } from './module-task.ts'
 import { makeProcessTask, type TaskProgram } from './process-task.ts'
+import { makeContainerTaskOf } from './container.ts'
+import type { Containers } from './containers.ts'
 import { makePythonProgram } from './python-task.ts'
 import { toTaskOffer } from './task-definition.ts'
 
@@ -23,6 +26,9 @@ export interface TasksFolderOptions extends ModuleTaskOptions {
   reserved: readonly string[]
   /** Whether this node has a key for secrets; else it offers no task that uses some. */
   hasSecrets: boolean
+  containers: Containers
+  /** Largest result of a container, as JSON. */
+  resultBytes: number
   log: Logger
 }
 
@@ -40,6 +46,16 @@ const deepest = 8
 const manifest = z.looseObject({
   run: z.array(z.string().min(1)).min(1),
   env: z.record(z.string(), z.string()).default({}),
+})
+
+/** The same of a task whose runs are containers. */
+const containerManifest = z.looseObject({
+  container: manifestContainer,
+  run: z.never('stands beside `container`: a task has one of them').optional(),
+  env: z.never('belongs into `container`').optional(),
+  defaults: z
+    .looseObject({ silenceMs: z.never('needs the line protocol, which containers do not speak').optional() })
+    .optional(),
 })
 
 /** Reads the tasks of the folders. A file that can't be read as a task is told and left out: it must not keep the others from running. */
@@ -90,7 +106,9 @@ async function readTask({ path, kind }: TaskFile, options: TasksFolderOptions): 
       const program = makeFfiProgram(path, json, options.libraries)
       return makeModuleTask(toTaskOffer(await describeTask(program, options), 'ffi'), program, options)
     }
-    const { run, env } = manifest.parse(json)
+    if (typeof json === 'object' && json !== null && 'container' in json)
+      return checked(containerTaskOf(json, options), options)
+    const { run, env } = read(manifest, json)
     const offer = toTaskOffer(json, kind)
     return checked(makeProcessTask(offer, programOf(path, run, env, options), options), options)
   }
@@ -99,6 +117,18 @@ async function readTask({ path, kind }: TaskFile, options: TasksFolderOptions): 
   return kind === 'python'
     ? checked(makeProcessTask(offer, program, options), options)
     : makeModuleTask(offer, program, options)
+}
+
+function containerTaskOf(json: object, options: TasksFolderOptions): Task {
+  const { container } = read(containerManifest, json)
+  return makeContainerTaskOf(toTaskOffer(json, 'container'), container, options)
+}
+
+/** @throws Error that names what is wrong with it */
+function read<T>(shape: z.ZodType<T>, json: unknown): T {
+  const parsed = shape.safeParse(json)
+  if (parsed.success) return parsed.data
+  throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
 }
 
 /** With its results held against its schema, which a module's process does by itself. What does so is loaded where there is such a task: it takes time and memory. */

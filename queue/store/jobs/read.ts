@@ -129,6 +129,18 @@ export async function findRunning(postgres: Postgres, ids: readonly string[]): P
   return rows.map((row) => row.id)
 }
 
+/** The newest fence of each of the jobs, and whether it runs under it. Those that are not there are left out. */
+export async function listFences(
+  postgres: Postgres,
+  ids: readonly string[],
+): Promise<Map<string, { fence: number; isRunning: boolean }>> {
+  const rows = await postgres.query<{ id: string; fence: number; is_running: boolean }>(
+    "SELECT id, fence, state = 'running' AS is_running FROM jobs WHERE id = ANY($1::uuid[])",
+    [ids],
+  )
+  return new Map(rows.map((row) => [row.id, { fence: row.fence, isRunning: row.is_running }]))
+}
+
 export interface TierCounts {
   tier: string
   pending: number

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, silentLogger } from '../../../core/logger.ts'
 import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
+import type { Containers } from '../../../workers/executors/containers.ts'
 import { findAllowedLibraries } from '../../../workers/executors/ffi-task.ts'
 import { makeProcessGroups } from '../../../workers/executors/process-groups.ts'
 import { makeScratchGuard } from '../../../workers/executors/scratch-guard.ts'
@@ -16,11 +17,17 @@ import { aClaimedJob, aFolder } from '../a-run.ts'
 const PATH = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'
 let keepers = 0
 
+const noContainers: Containers = {
+  run: () => Promise.reject(new Error('There is no container engine.')),
+  killAll() {},
+}
+
 interface Settings {
   mostWarm?: number
   lineBytes?: number
   python?: string
   hasSecrets?: boolean
+  containers?: Containers
   /** TASK_FFI_ALLOW. */
   libraries?: string[]
   scratchBytes?: number
@@ -36,6 +43,7 @@ export async function openTasks(
     hasSecrets = true,
     libraries = [],
     scratchBytes = 0,
+    containers = noContainers,
   }: Settings = {},
 ) {
   const folder = aFolder()
@@ -76,6 +84,8 @@ export async function openTasks(
       },
       removeAll() {},
     },
+    containers,
+    resultBytes: 65_536,
     lineBytes,
     warm: makeWarmRoom({ most: mostWarm, idleMs: 60_000 }),
     log,
