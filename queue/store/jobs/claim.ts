@@ -29,8 +29,10 @@ export interface ClaimedRow {
   waited_ms: number
 }
 
-export const claimedColumns = `id, tenant, task, tier, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, max_attempts, backoff_ms, backoff_strategy, escalate_tier, attempt, failures, hand_backs, fence, cache_key,
-  greatest(0, extract(epoch FROM now() - due_at) * 1000)::float8 AS waited_ms`
+/** Of a statement that updates jobs, for its RETURNING. */
+export const claimedColumns = `jobs.id, jobs.tenant, jobs.task, jobs.tier, jobs.payload, jobs.payload_ref, jobs.cpu, jobs.memory_mb, jobs.gpu, jobs.timeout_ms, jobs.max_attempts, jobs.backoff_ms,
+  jobs.backoff_strategy, jobs.escalate_tier, jobs.attempt, jobs.failures, jobs.hand_backs, jobs.fence, jobs.cache_key,
+  greatest(0, extract(epoch FROM now() - jobs.due_at) * 1000)::float8 AS waited_ms`
 
 /**
  * T3: a node claims jobs that a delivery named. A suspect, with so many crashes, only where it runs alone: an older delivery does not know that yet. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
@@ -57,11 +59,11 @@ export async function claimJobs(
        FROM locked, node, platform
        WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
          AND (locked.crashes < $4::integer OR jobs.id = ANY($5::uuid[]))
-       RETURNING jobs.*
+       RETURNING ${claimedColumns}, jobs.event_seq, jobs.node_id
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
-     SELECT ${claimedColumns} FROM claimed`,
+     SELECT * FROM claimed`,
     [
       bootId,
       jobs.map(({ id }) => id),

@@ -28,7 +28,7 @@ export async function finishJobs(
          AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason, next_tier, next_memory_mb, result_ref)
      ), locked AS MATERIALIZED (
        -- By id alone, as in the claim.
-       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.result_ref, input.error, input.usage, reason, next_tier, next_memory_mb, jobs.node_id, jobs.started_at,
+       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.result_ref, input.error, input.usage, reason, next_tier, next_memory_mb,
               CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
        FROM jobs JOIN input ON input.id = jobs.id
        ORDER BY jobs.id FOR UPDATE OF jobs
@@ -53,14 +53,13 @@ export async function finishJobs(
          finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE now() END,
          event_seq = event_seq + 1
        FROM locked WHERE jobs.id = locked.id AND state_now = 'running' AND fence_now = locked.fence AND boot_now = $1
-       RETURNING jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq
+       RETURNING jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq, jobs.node_id, jobs.started_at, jobs.usage, outcome, locked.error AS attempt_error, reason
      ), attempt_rows AS (
        INSERT INTO attempts (job_id, attempt, fence, node_id, boot_id, outcome, error, usage, started_at)
-       SELECT moved.id, attempt, moved.fence, node_id, $1, CASE WHEN moved.state = 'cancelled' THEN 'cancelled' ELSE outcome END, error::jsonb, usage::jsonb, started_at
-       FROM moved JOIN locked ON locked.id = moved.id
+       SELECT id, attempt, fence, node_id, $1, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE outcome END, attempt_error::jsonb, usage, started_at FROM moved
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence, reason)
-       SELECT moved.id, event_seq, moved.state, attempt, node_id, moved.fence, reason FROM moved JOIN locked ON locked.id = moved.id
+       SELECT id, event_seq, state, attempt, node_id, fence, reason FROM moved
      )
      SELECT id, fence, state FROM moved`,
     [

@@ -57,13 +57,13 @@ export async function takeJobs(
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL,
          dispatch_seq = jobs.dispatch_seq + chosen.events - 1, event_seq = jobs.event_seq + chosen.events
        FROM chosen, node, platform WHERE jobs.id = chosen.id
-       RETURNING jobs.*, chosen.events
+       RETURNING ${claimedColumns}, jobs.event_seq, jobs.node_id, chosen.events
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence)
        SELECT id, event_seq - 1, 'queued', NULL, NULL, NULL FROM claimed WHERE events = 2
        UNION ALL SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
-     SELECT ${claimedColumns} FROM claimed`,
+     SELECT * FROM claimed`,
     [
       ...[input.bootId, input.tiers, input.tasks, free.slots, formatVersion, input.suspectFrom],
       ...[free.cpus + slackCpus, free.memoryMb, free.gpus, share.cpus, share.memoryMb],
