@@ -152,13 +152,13 @@ export async function openQueue(
     taskProfiles: makeTaskProfiles(commands, log),
     acceptBatch: makeBatch<NewJob, Accepted>({
       async write(items) {
-        const answers = await jobs.accept(items, await fastPath.openTiers())
-        fastPath.deliver(
-          items.filter((_, i) => {
-            const answer = answers[i]
-            return answer?.kind === 'accepted' && answer.state === 'queued'
-          }),
-        )
+        const lane = await fastPath.open(items)
+        const answers = await jobs.accept(items, lane)
+        const queued = items.filter((_, i) => {
+          const answer = answers[i]
+          return answer?.kind === 'accepted' && answer.state === 'queued'
+        })
+        fastPath.deliver(queued, lane)
         return answers
       },
       maxInFlight: 2,

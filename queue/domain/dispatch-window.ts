@@ -22,14 +22,25 @@ export function windowSize(tier: { slots: number; drainPerSecond: number; limit:
 /** Most ids in a delivery, and how much work they may be for the slot that takes them one after the other: more of either gained nothing. */
 const mostPerDelivery = 32
 const workPerDeliveryMs = 100
+/** Work that is worth no delivery of its own, though a slot may be free elsewhere: to carry a job costs about as much as this divided by 32. */
+const briefWorkMs = 5
 
-/** How many jobs of a task may travel in one delivery; 1 while its service time is not known. */
-export function deliverySize(serviceMs: number | undefined): number {
-  if (serviceMs === undefined) return 1
-  return Math.max(1, Math.min(mostPerDelivery, Math.floor(workPerDeliveryMs / Math.max(serviceMs, 0.1))))
+/** How many jobs of a task may travel in one delivery: `brief` while slots may be free, `most` when they are all taken. */
+export interface DeliverySize {
+  brief: number
+  most: number
 }
 
-/** Deliveries that are needed for every slot to have one: below that, jobs travel alone. */
+/** Of a task that is not known, or not to be short. */
+export const alone: DeliverySize = { brief: 1, most: 1 }
+
+export function deliverySize(serviceMs: number): DeliverySize {
+  const fitting = (workMs: number): number =>
+    Math.max(1, Math.min(mostPerDelivery, Math.floor(workMs / Math.max(serviceMs, 0.1))))
+  return { brief: fitting(briefWorkMs), most: fitting(workPerDeliveryMs) }
+}
+
+/** Deliveries that are needed for every slot to have one: below that, jobs travel alone, but for the briefest. */
 export const deliveriesWanted = (tier: { slots: number; queued: number }): number =>
   Math.max(1, tier.slots * jobsPerSlot - tier.queued)
 

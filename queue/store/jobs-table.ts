@@ -1,6 +1,6 @@
 import { acceptAllOrNone } from './jobs/accept-all-or-none.ts'
 import { acceptCached, type CachedAsk } from './jobs/accept-cached.ts'
-import { acceptJobs, type NewJob } from './jobs/accept.ts'
+import { acceptJobs, type FastLane, type NewJob } from './jobs/accept.ts'
 import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
 import { claimJobs } from './jobs/claim.ts'
 import {
@@ -41,8 +41,7 @@ export type JobsTable = ReturnType<typeof openJobsTable>
 /** The jobs with their events, attempts and idempotency keys; one SQL act a file. */
 export function openJobsTable(postgres: Postgres) {
   return {
-    accept: (jobs: readonly NewJob[], openTiers?: ReadonlyMap<string, number>) =>
-      acceptJobs(postgres, jobs, openTiers),
+    accept: (jobs: readonly NewJob[], lane?: FastLane) => acceptJobs(postgres, jobs, lane),
     acceptCached: (asks: readonly CachedAsk[]) => acceptCached(postgres, asks),
     acceptAllOrNone: (
       jobs: readonly NewJob[],

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { deliveriesWanted, deliverySize, refillAfterMs, windowSize } from '../domain/dispatch-window.ts'
+import { deliveriesWanted, refillAfterMs, windowSize } from '../domain/dispatch-window.ts'
 import { suspectFrom } from '../domain/job-state.ts'
 import type { DispatchedJob } from '../store/jobs/dispatch.ts'
+import { type DeliverySizesView, makeDeliverySizesView } from './delivery-sizes.ts'
 import { type Fleet, slotsOf } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
@@ -21,13 +22,7 @@ interface Memory {
   queued: number
   atMs: number
   drainPerSecond: number
-  /** How many jobs of each task may travel together, and when that was looked up. */
-  sizes: Map<string, number>
-  sizesAtMs: number
 }
-
-/** How old the sizes may be. */
-const maxSizesAgeMs = 1000
 
 /**
  * T2: makes the function that readies what is due, fills each tier's dispatch window, and puts the deliveries into BullMQ. It answers with the ms
@@ -39,13 +34,14 @@ export function makeDispatchRound(
   fleet: () => Promise<Fleet>,
 ): () => Promise<number | undefined> {
   const memories = new Map<string, Memory>()
+  const sizes = makeDeliverySizesView(deps)
 
   return async () => {
     const { readied, nextDueMs } = await deps.jobs.readyDue(roundSize)
     if (!deps.deliveries.isConnected()) return nextDueMs ?? undefined // nodes take what is ready themselves (T13)
     const { nodes } = await fleet()
     const waits = await Promise.all(
-      deps.tiers.map(({ name }) => dispatchTier(deps, name, slotsOf(nodes, name), memories)),
+      deps.tiers.map(({ name }) => dispatchTier(deps, name, slotsOf(nodes, name), memories, sizes)),
     )
     if (readied === roundSize) return 0
     const known = [...waits, nextDueMs].filter((ms) => ms !== undefined && ms !== null)
@@ -59,8 +55,9 @@ async function dispatchTier(
   tier: string,
   slots: number,
   memories: Map<string, Memory>,
+  sizes: DeliverySizesView,
 ): Promise<number | undefined> {
-  const memory = await recall(deps, tier, memories)
+  const memory = memories.get(tier) ?? { queued: 0, atMs: performance.now(), drainPerSecond: 0 }
   const window = windowSize({
     slots,
     drainPerSecond: memory.drainPerSecond,
@@ -79,22 +76,13 @@ async function dispatchTier(
           tier,
           limit: Math.min(room, roundSize),
           deliveries: deliveriesWanted({ slots, queued }),
-          sizes: memory.sizes,
+          sizes: await sizes.read(tier),
           suspectFrom: suspectFrom(deps.settings.crashLimit),
         })
-  memories.set(tier, { ...memory, queued: queued + jobs.length, atMs: nowMs, drainPerSecond })
+  memories.set(tier, { queued: queued + jobs.length, atMs: nowMs, drainPerSecond })
   if (jobs.length > 0) await deliver(deps, tier, jobs)
   if (jobs.length === roundSize) return 0
   return room === 0 || jobs.length === room ? refillAfterMs({ window, drainPerSecond }) : undefined
-}
-
-async function recall(deps: DispatchDeps, tier: string, memories: Map<string, Memory>): Promise<Memory> {
-  const nowMs = performance.now()
-  const memory = memories.get(tier)
-  if (memory && nowMs - memory.sizesAtMs < maxSizesAgeMs) return memory
-  const serviceMs = await deps.taskProfiles.read(tier)
-  const sizes = new Map([...serviceMs].map(([task, ms]) => [task, deliverySize(ms)]))
-  return { ...(memory ?? { queued: 0, atMs: nowMs, drainPerSecond: 0 }), sizes, sizesAtMs: nowMs }
 }
 
 /** Sends jobs that were dispatched; those with the same delivery id travel together. */

@@ -21,6 +21,16 @@ export type Accepted =
   /** The key was used before: the job that it made, and whether the body was the same. */
   | { kind: 'known'; id: string; isSameBody: boolean }
 
+/** Which jobs may be queued with their acceptance. */
+export interface FastLane {
+  /** Tiers, and how many jobs may be queued there in all; as long as nothing that is ready waits. */
+  openTiers: ReadonlyMap<string, number>
+  /** Jobs that share a delivery, and its id; the others have one each, of their own id. */
+  deliveryIds: ReadonlyMap<string, string>
+}
+
+const closedLane: FastLane = { openTiers: new Map(), deliveryIds: new Map() }
+
 /** What json_to_recordset reads of `toInput`. */
 export const inputColumns = `
       id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
@@ -30,7 +40,7 @@ export const inputColumns = `
 const statement = `
   WITH input AS (
     -- One JSON document: the driver writes it several times faster than arrays. Its null in a column is SQL's, also where a payload is null.
-    SELECT * FROM json_to_recordset($1::json) AS t(${inputColumns})
+    SELECT * FROM json_to_recordset($1::json) AS t(${inputColumns}, delivery_id uuid)
   ), keyed AS (
     -- In key order, so that two batches with the same keys can't wait for each other.
     INSERT INTO idempotency_keys AS known (user_id, key, body_hash, job_id)
@@ -54,7 +64,7 @@ const statement = `
                       labels, replay_of, payload_ref, cache_key, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
     SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
            max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, due_at, is_due,
-           is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN id END, 1 + is_queued::integer
+           is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN coalesce(delivery_id, id) END, 1 + is_queued::integer
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, tenant, task
   ), event_rows AS (
@@ -64,18 +74,21 @@ const statement = `
   SELECT id, state, created_at FROM inserted`
 
 /**
- * T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. Due jobs of a tier in
- * `openTiers` are queued at once (T2), as long as nothing that is ready waits there and no more than so many are queued: then the caller delivers them,
- * under their own id as delivery id and 1 as number.
+ * T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. Due jobs may be queued
+ * at once (T2), as `lane` says: then the caller delivers them, under 1 as number.
  */
 export async function acceptJobs(
   postgres: Pick<Postgres, 'query'>,
   jobs: readonly NewJob[],
-  openTiers: ReadonlyMap<string, number> = new Map(),
+  { openTiers, deliveryIds }: FastLane = closedLane,
 ): Promise<Accepted[]> {
   const rows = await postgres.query<{ id: string; state: JobState; created_at: Date }>(
     statement,
-    [JSON.stringify(jobs.map(toInput)), [...openTiers.keys()], [...openTiers.values()]],
+    [
+      JSON.stringify(jobs.map((job) => toInput(job, deliveryIds.get(job.id)))),
+      [...openTiers.keys()],
+      [...openTiers.values()],
+    ],
     'accept-jobs',
   )
   const accepted = new Map(rows.map((row) => [row.id, row]))
@@ -100,7 +113,10 @@ export async function acceptJobs(
 }
 
 /** As the statements that accept jobs read it. */
-export const toInput = ({ id, tenant, userId, spec, payloadRef, idempotency, cacheKey }: NewJob): object => ({
+export const toInput = (
+  { id, tenant, userId, spec, payloadRef, idempotency, cacheKey }: NewJob,
+  deliveryId?: string,
+): object => ({
   id,
   tenant,
   user_id: userId,
@@ -125,6 +141,7 @@ export const toInput = ({ id, tenant, userId, spec, payloadRef, idempotency, cac
   idempotency_key: idempotency?.key ?? null,
   body_hash: bytea(idempotency?.bodyHash),
   cache_key: bytea(cacheKey),
+  delivery_id: deliveryId,
 })
 
 const bytea = (bytes: Buffer | null | undefined): string | null =>

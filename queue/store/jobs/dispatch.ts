@@ -1,3 +1,4 @@
+import type { DeliverySize } from '../../domain/dispatch-window.ts'
 import type { Resources } from '../../domain/job.ts'
 import type { Postgres } from '../postgres.ts'
 
@@ -24,8 +25,8 @@ const resources = `CASE WHEN ${asks} THEN json_build_object('cpu', jobs.cpu, 'me
 
 /**
  * T2: moves ready jobs of a tier into the dispatch window, highest priority first, then oldest. Several dispatchers may run at once: each takes rows
- * that no other holds. Jobs of one task, tenant and priority share a delivery, as many as `sizes` allows the task (else one), but so that at least
- * `deliveries` are made while there are jobs for them; a job that asks for resources, and may have to wait for them, or is a suspect, travels alone.
+ * that no other holds. Jobs of one task, tenant and priority share a delivery, as many as `sizes` allows the task (else one): up to `brief` always, up to `most`
+ * so that at least `deliveries` are made while there are jobs for them; a job that asks for resources, and may have to wait for them, or is a suspect, travels alone.
  */
 export async function dispatchReady(
   postgres: Postgres,
@@ -33,7 +34,7 @@ export async function dispatchReady(
     tier: string
     limit: number
     deliveries: number
-    sizes: ReadonlyMap<string, number>
+    sizes: ReadonlyMap<string, DeliverySize>
     suspectFrom: number
   },
 ): Promise<DispatchedJob[]> {
@@ -46,8 +47,8 @@ export async function dispatchReady(
      ), packed AS (
        SELECT id, chosen.task, tenant, priority, is_alone,
               (row_number() OVER (PARTITION BY chosen.task, tenant, priority, is_alone ORDER BY id) - 1)
-                / CASE WHEN is_alone THEN 1 ELSE greatest(1, least(coalesce(size, 1), count(*) OVER () / $3::integer)) END AS place
-       FROM chosen LEFT JOIN unnest($4::text[], $5::integer[]) AS sizes(task, size) ON sizes.task = chosen.task
+                / CASE WHEN is_alone THEN 1 ELSE greatest(coalesce(brief, 1), least(coalesce(most, 1), count(*) OVER () / $3::integer)) END AS place
+       FROM chosen LEFT JOIN unnest($4::text[], $5::integer[], $7::integer[]) AS sizes(task, brief, most) ON sizes.task = chosen.task
      ), deliveries AS MATERIALIZED (
        SELECT task, tenant, priority, is_alone, place, gen_random_uuid() AS delivery_id FROM packed
        GROUP BY task, tenant, priority, is_alone, place
@@ -65,8 +66,9 @@ export async function dispatchReady(
       input.limit,
       input.deliveries,
       [...input.sizes.keys()],
-      [...input.sizes.values()],
+      [...input.sizes.values()].map(({ brief }) => brief),
       input.suspectFrom,
+      [...input.sizes.values()].map(({ most }) => most),
     ],
     'dispatch-ready',
   )

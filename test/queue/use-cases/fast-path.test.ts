@@ -34,6 +34,26 @@ test('a job that finds a free slot is queued with its acceptance, and delivered 
   expect(await claimJob(deps, boot, { id, seq: 1 })).toMatchObject({ id, attempt: 1 })
 })
 
+test('brief jobs that are accepted together share a delivery, those of others or of another priority have their own', async () => {
+  const { deps } = await open()
+  await aNode(deps)
+  deps.taskProfiles.tell('small', new Map([['echo', 0.1]]))
+  await waitFor(async () => (await deps.taskProfiles.read('small')).size > 0)
+  await submit(deps) // the first only makes the gateway look how long the task takes
+  const submissions = [5, 5, 5, 9].map((priority) => ({ spec: aJob({ priority }), idempotency: null }))
+  const sizes = async (): Promise<number[]> => {
+    const entries = await deps.deliveries.queueOf('small').getJobs(['prioritized', 'waiting'])
+    return entries.map(({ data }) => data.jobs.length).sort()
+  }
+  await waitFor(async () => {
+    await submitMany(deps, alice, submissions, { isAtomic: false })
+    return (await sizes()).includes(3)
+  })
+  const boot = await aNode(deps)
+  for (const id of await delivered(deps))
+    expect(await claimJob(deps, boot, { id, seq: 1 })).toMatchObject({ id })
+})
+
 test('no more are queued than two a slot; then nobody overtakes those who wait', async () => {
   const { deps } = await open()
   await aNode(deps) // 10 slots
