@@ -8,7 +8,7 @@ export function addDoctor(program: Command, cli: Cli): void {
     .command('doctor')
     .summary('check this installation, and say how to mend it')
     .description(
-      'Checks Node, the configuration, Redis (version, eviction, persistence), Postgres (version, schema, durability, connections), clocks, ports, the gateway, that each tier has nodes that take its jobs, and that every accepted job is accounted for. Exit code 1 when a check fails; warnings do not count.',
+      'Checks Node, the configuration, Redis (version, eviction, persistence), Postgres (version, schema, durability, connections), the blob store, clocks, ports, the gateway, that each tier has nodes that take its jobs, and that every accepted job is accounted for. Exit code 1 when a check fails; warnings do not count.',
     )
     .action(async () => {
       const { examine } = await import('../doctor/examine.ts') // other commands need not wait for it

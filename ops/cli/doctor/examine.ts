@@ -1,5 +1,6 @@
 import { findGatewayUrl } from '../session.ts'
 import { findStores } from '../stores.ts'
+import { checkBlobs } from './check-blobs.ts'
 import { checkGateway } from './check-gateway.ts'
 import { checkConfig, checkNode, checkPort } from './check-process.ts'
 import { checkQueue } from './check-queue.ts'
@@ -31,6 +32,7 @@ export async function examine(): Promise<Finding[]> {
     config,
     ...postgres,
     ...redis,
+    await checkBlobs(),
     isRunning && url !== undefined ? await checkGateway(url) : await checkPort(),
     ...(isReadable && databaseUrl !== undefined && redisUrl !== undefined
       ? await checkQueue({ databaseUrl, redisUrl })

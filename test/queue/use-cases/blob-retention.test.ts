@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { Buffer } from 'node:buffer'
+import { readdirSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
 import { artifactKey, payloadKey } from '../../../queue/domain/blob.ts'
 import { claimJob } from '../../../queue/use-cases/claim-job.ts'
 import { finishJob } from '../../../queue/use-cases/finish-job.ts'
@@ -81,6 +82,21 @@ test.each([
   for (let i = 0; i < 3; i++) await atOnce.round()
   expect(await keysOf(deps)).toEqual(before.filter((key) => key !== orphan))
   expect((await keysOf(deps)).filter((key) => key.includes(ended) || key.includes(live))).toHaveLength(3)
+})
+
+test('a young orphan may be a job on its way, and stays; one that is older than a day goes', async () => {
+  const env = { BLOB_DIR: testBlobDir() }
+  const { deps } = await openTestQueue({}, { env })
+  const [young, old] = [deps.newId(), deps.newId()].map((id) => payloadKey({ tenant: alice.tenant, id }))
+  for (const key of [young, old]) await deps.blobs.put(key ?? '', Buffer.from('x'))
+  const sweep = makeOrphanSweep(deps)
+  await sweep.round() // leaves its mark
+  const twoDaysAgo = new Date(Date.now() - 2 * 86_400_000)
+  const [mark = ''] = readdirSync(join(env.BLOB_DIR, '_installations'))
+  for (const key of [`_installations/${mark}`, old ?? ''])
+    utimesSync(join(env.BLOB_DIR, key), twoDaysAgo, twoDaysAgo)
+  await sweep.round()
+  expect(await keysOf(deps)).toEqual([young])
 })
 
 test('in a store that another installation uses too nothing is removed', async () => {
