@@ -3,6 +3,7 @@ import express from 'express'
 import helmet from 'helmet'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from '../../core/logger.ts'
+import { linkPath } from '../blobs/blob-links.ts'
 import { dashboardRouter } from '../dashboard/bull-board.ts'
 import { answer } from './answer.ts'
 import { docsRoutes } from './docs/docs-routes.ts'
@@ -106,6 +107,10 @@ function refuseOtherMethods(routes: readonly Route[]): express.RequestHandler {
   return router
 }
 
+/** Whoever has a signed link may read by it. */
+const withoutToken = (path: string): string =>
+  path.startsWith(`${linkPath}/`) ? `${linkPath}/(a signed link)` : path
+
 /** The one place where an error becomes an answer. */
 const answerError: express.ErrorRequestHandler = (error: unknown, request, response, _next) => {
   const { requestId, log } = contextOf(response)
@@ -119,10 +124,11 @@ const answerError: express.ErrorRequestHandler = (error: unknown, request, respo
       ? new HttpProblem(status, `The request could not be read: ${(error as Error).message}.`)
       : error
   const { problem, headers } = toProblem(known, { path: request.path, requestId })
+  const path = withoutToken(request.path)
   if (problem.status === 500)
-    log.error('request failed by a fault of ours', { method: request.method, path: request.path, error })
+    log.error('request failed by a fault of ours', { method: request.method, path, error })
   else if (problem.status === 503)
-    log.warn('request could not be served', { method: request.method, path: request.path, error })
+    log.warn('request could not be served', { method: request.method, path, error })
   if (response.headersSent) {
     response.destroy()
     return

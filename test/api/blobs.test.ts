@@ -185,7 +185,7 @@ test('a worker waits for a blob store that is away, with the payload and with th
   const id = await submit(gateway, token, { task: 'echo', payload: textOf(40_000) })
   server.breakWith(500)
   await dispatchUntil(gateway.deps, () =>
-    Promise.resolve(worker.output().includes('the blob store can not be used now')),
+    Promise.resolve(worker.output().includes('a store can not be used now')),
   )
   server.breakWith(undefined)
   expect(await ended(gateway, id)).toMatchObject({ state: 'succeeded', attempt: 1 })

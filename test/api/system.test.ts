@@ -99,7 +99,7 @@ test('the OpenAPI document lists every call with its access, and the reference p
   const { body: document } = await call('GET', '/openapi.json')
   expect(document.openapi).toBe('3.1.0')
   for (const route of routes) {
-    const operation = document.paths[route.path.replace(/:(\w+)/g, '{$1}')]?.[route.method]
+    const operation = document.paths[route.path.replace(/[:*](\w+)/g, '{$1}')]?.[route.method]
     expect({ path: route.path, summary: operation?.summary }).toEqual({
       path: route.path,
       summary: route.summary,
