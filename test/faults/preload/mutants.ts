@@ -56,8 +56,7 @@ export const mutants: Mutant[] = [
       replace(
         finish,
         [/AND fence_now = locked\.fence AND boot_now = \$1/, 'AND $1::uuid IS NOT NULL'],
-        [/attempt, moved\.fence, node_id, \$1/, 'attempt, locked.fence, node_id, $1'],
-        [/moved\.fence, reason/, 'locked.fence, reason'],
+        [/RETURNING jobs\.id, jobs\.fence/, 'RETURNING jobs.id, locked.fence'],
       ),
     ],
   },
@@ -72,7 +71,7 @@ export const mutants: Mutant[] = [
           /state_now = 'running' AND fence_now = locked\.fence AND boot_now = \$1/,
           'fence_now = locked.fence AND $1::uuid IS NOT NULL',
         ],
-        [/(JOIN locked ON locked\.id = moved\.id)(\s+\), event_rows)/, '$1 ON CONFLICT DO NOTHING$2'],
+        [/(started_at FROM moved)(\s+\), event_rows)/, '$1 ON CONFLICT DO NOTHING$2'],
       ),
     ],
   },
