@@ -61,7 +61,7 @@ const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
   submit: (contender) => measureSubmit(contender, stores, sizes),
   batch: (contender) => measureBatch(contender, sizes),
   drain: (contender) => measureDrain(contender, stores, sizes),
-  through: (contender) => measureThrough(contender, sizes),
+  through: (contender) => measureThrough(contender, stores, sizes),
   latency: (contender) => measureLatency(contender, sizes),
   loaded: (contender) => measureLoadedLatency(contender, sizes),
   backlog: async (contender) => {

@@ -71,19 +71,21 @@ export async function measureDrain(contender: Contender, stores: Stores, sizes: 
 }
 
 /** Submitted by 50 connections and run at once: from the first submission until all have finished. */
-export async function measureThrough(contender: Contender, sizes: Sizes): Promise<Figures> {
+export async function measureThrough(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
   if (!contender.startGateway) return {}
   await contender.reset()
   return using(await contender.startGateway(), async (gateway) =>
     using(await contender.startWorkers(), async (workers) => {
       await load(gateway.request, { connections, count: sizes.warmUp })
       await untilFinished(workers, sizes.warmUp)
+      const cpu = watchCpu(stores, { ...gateway, pids: { ...gateway.pids, ...workers.pids } })
       const startedMs = performance.now()
       const { rate } = await load(gateway.request, { connections, count: sizes.through })
       await untilFinished(workers, sizes.warmUp + sizes.through)
       return {
         throughPerSecond: (sizes.through / (performance.now() - startedMs)) * 1000,
         throughSubmitPerSecond: rate,
+        ...perThousand(cpu(), sizes.through),
       }
     }),
   )
