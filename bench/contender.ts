@@ -42,4 +42,4 @@ export const payload = {
 }
 
 /** Jobs that a worker process runs at once, for every contender. */
-export const concurrency = 64
+export const concurrency = 128

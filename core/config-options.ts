@@ -218,7 +218,7 @@ export const options = {
       'The node tiers from the smallest to the largest: a list of {name, cpu, memoryMb, gpu}; JSON in an environment variable.',
     ),
   DISPATCH_WINDOW: integer(1, 100_000)
-    .default(1000)
+    .default(10_000)
     .describe('Most jobs per tier that stand in Redis ready to run; the others wait in Postgres.')
     .meta({ unit: 'jobs' }),
   LEASE_SECONDS: integer(1, 600)
