@@ -109,10 +109,14 @@ function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
 const missing = (name: OptionName): string =>
   `${name} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim()
 
-/** As readConfig, for a `main.ts`: a wrong configuration ends the process with the message that names what is wrong, and nothing else. */
-export function readConfigOrExit<K extends OptionName>(names: readonly K[]): Pick<Config, K> {
+/** As readConfig, for a `main.ts`. */
+export const readConfigOrExit = <K extends OptionName>(names: readonly K[]): Pick<Config, K> =>
+  orExit(() => readConfig(names))
+
+/** What `read` gives; a wrong configuration ends the process with the message that names what is wrong, and nothing else. */
+export function orExit<T>(read: () => T): T {
   try {
-    return readConfig(names)
+    return read()
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)

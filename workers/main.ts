@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { readConfigOrExit } from '../core/config.ts'
-import { didYouMean } from '../core/did-you-mean.ts'
 import { type Component, runProcess } from '../core/lifecycle.ts'
 import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
@@ -9,13 +7,12 @@ import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { version } from '../core/version.ts'
 import { builtinTasks } from '../queue/domain/builtin-tasks.ts'
 import { openSecretBox } from '../queue/domain/secret-box.ts'
-import { openQueue, queueOptions } from '../queue/open-queue.ts'
+import { openQueue } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { readSecrets } from '../queue/use-cases/read-secrets.ts'
 import { makeClaimLoop } from './claim-loop.ts'
 import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { makeContainerSweeper } from './container-sweeper.ts'
-import { type AllowedImages, readAllowedImages } from './executors/allowed-images.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
 import { openCgroups } from './executors/open-cgroups.ts'
@@ -28,7 +25,6 @@ import { makeContainers } from './executors/containers.ts'
 import { makeProcessGroups } from './executors/process-groups.ts'
 import { makeScratchFolders } from './executors/scratch-folders.ts'
 import { makeScratchGuard } from './executors/scratch-guard.ts'
-import { findTaskUser, type TaskUser } from './executors/task-user.ts'
 import { readTasksFolders } from './executors/tasks-folder.ts'
 import { makeWarmRoom } from './executors/warm-processes.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
@@ -36,56 +32,15 @@ import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeLogShipper } from './log-shipper.ts'
 import { makeNodeLease } from './node-lease.ts'
-import { type GpuId, listGpus, measureResources } from './node-resources.ts'
+import { listGpus, measureResources } from './node-resources.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRunBlobs } from './run-blobs.ts'
 import { makeRuns } from './runs.ts'
 import type { Task } from './task.ts'
+import { readWorkerConfigOrExit } from './worker-config.ts'
 
-const config = readConfigOrExit([
-  ...queueOptions,
-  'TIER',
-  'CONCURRENCY',
-  'NODE_ID',
-  'NODE_CPUS',
-  'NODE_MEMORY_MB',
-  'NODE_GPUS',
-  'NODE_GPU_SHARES',
-  'NODE_GPU_IDS',
-  'TASK_COMMAND_ALLOW',
-  'TASK_FFI_ALLOW',
-  'TASK_USER',
-  'TASK_HTTP_ALLOW',
-  'TASK_HTTP_BODY_BYTES',
-  'TASK_CONTAINER_IMAGES',
-  'TASK_CONTAINER_ENGINE',
-  'TASK_CONTAINER_NETWORKS',
-  'TASK_CONTAINER_PULL',
-  'TASK_CONTAINER_USER',
-  'TASKS_DIR',
-  'TASK_PYTHON',
-  'TASK_WARM_PROCESSES',
-  'TASK_WARM_SECONDS',
-  'CHECKPOINT_LIMIT_BYTES',
-  'PROCESS_LIMIT',
-  'OPEN_FILE_LIMIT',
-  'SECRETS_KEY',
-  'SECRETS_PREVIOUS_KEYS',
-  'SCRATCH_LIMIT_BYTES',
-  'SCRATCH_LIMIT_FILES',
-  'RESULT_LIMIT_BYTES',
-  'ARTIFACT_LIMIT_BYTES',
-  'ARTIFACT_LIMIT_COUNT',
-  'COMMAND_OUTPUT_BYTES',
-  'LOG_LIMIT_BYTES',
-  'KILL_GRACE_MS',
-  'DRAIN_DEADLINE_MS',
-  'METRICS_PORT',
-  'LOG_LEVEL',
-  'LOG_FORMAT',
-])
-const tiers = knownTiersOrExit(config.TIER)
-checkGpuIdsOrExit(config.NODE_GPU_IDS, config.NODE_GPUS)
+const inherited = readInheritedEnvironment()
+const { config, tiers, images, taskUser } = readWorkerConfigOrExit(inherited.PATH)
 // Left over from Kubernetes or compose, a host name may hold what a node id may not.
 const nodeId =
   config.NODE_ID ??
@@ -111,8 +66,6 @@ const spareGroups = 16
 /** What a line of the protocol has around its value. */
 const envelopeBytes = 1024
 
-const inherited = readInheritedEnvironment()
-const taskUser = config.TASK_USER === undefined ? null : findTaskUserOrExit(config.TASK_USER, inherited.PATH)
 const mark = ownMark()
 const keeper = makeKeeper({ mark, engine: config.TASK_CONTAINER_ENGINE, log })
 const cgroups = openCgroups(mark)
@@ -157,7 +110,7 @@ const containers = makeContainers({
 })
 const container = makeContainerTask({
   containers,
-  images: allowedImagesOrExit(config.TASK_CONTAINER_IMAGES),
+  images,
   networks: config.TASK_CONTAINER_NETWORKS,
   outputBytes: config.COMMAND_OUTPUT_BYTES,
 })
@@ -268,43 +221,3 @@ await runProcess({
   // The consumers, the goodbye and the stores each have a limit of their own.
   stopDeadlineMs: config.DRAIN_DEADLINE_MS + 10_000,
 })
-
-function findTaskUserOrExit(name: string, path: string): TaskUser {
-  try {
-    return findTaskUser(name, path)
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`The configuration is wrong:\n  - TASK_USER is ${name}: ${why}.\n`)
-    process.exit(1)
-  }
-}
-
-function checkGpuIdsOrExit(ids: readonly GpuId[] | undefined, gpus: number | undefined): void {
-  if (!ids || gpus === undefined || gpus === ids.length) return
-  process.stderr.write(
-    `The configuration is wrong:\n  - NODE_GPU_IDS names ${String(ids.length)} of NODE_GPUS=${String(gpus)} GPUs; name as many, or leave NODE_GPUS unset.\n`,
-  )
-  process.exit(1)
-}
-
-function allowedImagesOrExit(entries: readonly string[]): AllowedImages {
-  try {
-    return readAllowedImages(entries)
-  } catch (error) {
-    process.stderr.write(
-      `The configuration is wrong:\n  - TASK_CONTAINER_IMAGES: ${error instanceof Error ? error.message : String(error)}\n`,
-    )
-    process.exit(1)
-  }
-}
-
-function knownTiersOrExit(names: readonly string[]): string[] {
-  const known = config.TIERS.map((tier) => tier.name)
-  const unknown = names.filter((name) => !known.includes(name))
-  if (unknown.length === 0 && names.length > 0) return [...new Set(names)]
-  const problems = unknown.map((name) => `there is no tier ${name}${didYouMean(name, known)}`)
-  process.stderr.write(
-    `The configuration is wrong:\n  - TIER: ${problems.join('; ') || 'names no tier'}. The tiers are ${known.join(', ')}.\n`,
-  )
-  process.exit(1)
-}
