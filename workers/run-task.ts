@@ -76,6 +76,8 @@ export async function runTask(
     const { secrets: names = [] } = task.offer
     if (names.length > 0)
       secrets = await openRunSecrets(job, names, options.readSecrets, { signal, log, progress, checkpoint })
+    // Woken from a freeze: what begins now would run beside the next attempt.
+    if (options.hasLapsed(run.boot)) return { kind: 'stopped', reason: 'lease lost', usage: usage() }
     const result = await task.run({
       job,
       gpus,

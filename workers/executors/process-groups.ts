@@ -92,7 +92,7 @@ const vanishDeadlineMs = 500
 export function makeProcessGroups(options: {
   most: number
   path: string
-  keeper: Pick<Keeper, 'mark' | 'watch'>
+  keeper: Pick<Keeper, 'mark' | 'isCurrent' | 'watch'>
   /** Null: memory is looked at several times a second instead, cores and processes are not limited. */
   cgroups: Cgroups | null
   /** Of a run, at once. */
@@ -110,12 +110,16 @@ export function makeProcessGroups(options: {
 
   function start(program: ProgramStart): ProcessGroup {
     const { limits } = program
+    const mark = keeper.mark()
+    // Woken from a freeze, with the lease over meanwhile: what begins now would run beside its job's next attempt until somebody notices.
+    if (!keeper.isCurrent(mark))
+      return neverBegun(Promise.reject(new Error('The lease of the node ran out.')))
     const cgroup = limits && beginCgroup(limits)
     const [file = program.file, ...args] = [
       ...['/bin/sh', '-c', prologue, 'sh', String(options.openFiles), ...(cgroup?.folders ?? []), '--'],
       ...[...setpriv, program.file, ...program.args],
     ]
-    const env = { ...program.env, [markVariable]: keeper.mark() }
+    const env = { ...program.env, [markVariable]: mark }
     const child = spawn(file, args, {
       cwd: program.cwd,
       env,
@@ -127,14 +131,7 @@ export function makeProcessGroups(options: {
       ],
     })
     const { pid } = child
-    if (pid === undefined)
-      return {
-        pid: 0,
-        channel: null,
-        stop() {},
-        guardScratch: () => () => undefined,
-        ended: startError(child),
-      }
+    if (pid === undefined) return neverBegun(startError(child))
 
     const place = shared.indexOf(0)
     shared[place] = pid
@@ -245,6 +242,11 @@ export function makeProcessGroups(options: {
 function describeEnd(stoppedBy: string, exitCode: number | null, signal: NodeJS.Signals | null): string {
   if (stoppedBy !== 'SIGTERM') return stoppedBy
   return `SIGTERM, exit ${String(exitCode ?? 128 + (signal ? constants.signals[signal] : 0))}`
+}
+
+function neverBegun(ended: Promise<never>): ProcessGroup {
+  ended.catch(() => undefined) // whoever asks hears of it, also later
+  return { ...{ pid: 0, channel: null, ended }, stop() {}, guardScratch: () => () => undefined }
 }
 
 function startError(child: ChildProcess): Promise<never> {

@@ -73,6 +73,7 @@ export function openCommands({
   })
   return {
     scratch,
+    keeper,
     groups,
     cgroups,
     stops,

@@ -98,3 +98,13 @@ test('how a command ended that was told to stop is recorded with its exit code',
   }
   expect(stops).toEqual(['SIGTERM, exit 143', 'SIGTERM, exit 7'])
 })
+
+test('a worker that wakes when its lease is over starts nothing', async () => {
+  const { run, keeper } = openCommands()
+  const folder = aFolder()
+  keeper.guardUntil(performance.now() - 1)
+  await expect(run(aScript(`touch ${folder}/began`))).rejects.toThrow('The lease of the node ran out.')
+  keeper.guardUntil(performance.now() + 60_000)
+  await run(aScript(`touch ${folder}/later`))
+  expect([existsSync(join(folder, 'began')), existsSync(join(folder, 'later'))]).toEqual([false, true])
+})
