@@ -196,5 +196,6 @@ function tryStat(path: string): Stats | undefined {
   }
 }
 
+/** Whatever realm the error is of: where tests have contexts of their own, the file system's are no instances of their Error. */
 const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
