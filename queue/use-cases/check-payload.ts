@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import vm from 'node:vm'
-import type { Ajv2020 as AjvClass, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
-import ajv2020 from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { FieldError } from '../domain/errors.ts'
 import type { Json } from '../domain/job.ts'
 
@@ -9,8 +8,6 @@ import type { Json } from '../domain/job.ts'
 export type PayloadVerdict = FieldError[] | null | 'unknown'
 
 export type CheckPayload = (schema: Record<string, unknown>, payload: Json) => PayloadVerdict
-
-const { Ajv2020 } = ajv2020 as unknown as { Ajv2020: typeof AjvClass }
 
 const schemasKept = 500
 const fieldsTold = 20

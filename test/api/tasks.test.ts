@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { Ajv2020 as AjvClass } from 'ajv/dist/2020.js'
-import ajv2020 from 'ajv/dist/2020.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { TaskOffer } from '../../queue/domain/node.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { openTestGateway } from '../support/gateway.ts'
@@ -20,8 +19,6 @@ const resize: TaskOffer = {
   resultSchema: {},
   defaults: { timeoutMs: 5000, retry: { maxAttempts: 7 }, priority: 8, resources: { gpu: 1 } },
 }
-
-const { Ajv2020 } = ajv2020 as unknown as { Ajv2020: typeof AjvClass }
 
 async function aNodeWith(deps: QueueDeps, tasks: TaskOffer[], tiers = ['small', 'medium']): Promise<string> {
   const bootId = deps.newId()

@@ -1,5 +1,4 @@
-import type { Ajv2020 as AjvClass } from 'ajv/dist/2020.js'
-import ajv2020 from 'ajv/dist/2020.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { TaskOffer } from '../../../queue/domain/node.ts'
 
 type Schema = Record<string, unknown>
@@ -13,8 +12,6 @@ export interface ApiDocument {
 /** More, or larger ones, are not shown. */
 const mostTasks = 500
 const mostBytes = 4_194_304
-
-const { Ajv2020 } = ajv2020 as unknown as { Ajv2020: typeof AjvClass }
 
 /**
  * The document with the catalogue: for each task the schemas of its payload, its result and its submission, and POST /v1/jobs takes any of these.
