@@ -5,6 +5,7 @@ import type { AllowedPrograms } from './allowed-programs.ts'
 import { commandEnvironment, type InheritedEnvironment } from './command-environment.ts'
 import { makeOutputTail } from './output-tail.ts'
 import type { ProcessGroups } from './process-groups.ts'
+import { readPayload } from './read-payload.ts'
 import { inRunFolder } from './run-folder.ts'
 import { runVariables } from './run-variables.ts'
 import type { ScratchFolders } from './scratch-folders.ts'
@@ -30,14 +31,7 @@ export function makeCommandTask(options: CommandOptions): Task {
     offer: toOffer(definition),
     async run(context) {
       const { job, gpus, limits, signal, log, recordUsage, recordStop } = context
-      const parsed = commandPayload.safeParse(job.payload)
-      if (!parsed.success)
-        throw new PermanentFailure(
-          'PAYLOAD_MISFIT',
-          'The payload does not fit the task command.',
-          parsed.error,
-        )
-      const payload = parsed.data
+      const payload = readPayload('command', commandPayload, job.payload)
       const [program = ''] = payload.argv
       const file = options.programs.find(program)
       if (!file) throw notAllowed(program, options.programs)

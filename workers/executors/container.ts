@@ -7,6 +7,7 @@ import type { AllowedImages } from './allowed-images.ts'
 import type { ContainerEnd, Containers } from './containers.ts'
 import { makeOutputTail } from './output-tail.ts'
 import { stderrTailBytes } from './process-task.ts'
+import { readPayload } from './read-payload.ts'
 import { endFailure } from './start-program.ts'
 
 export interface ContainerOptions {
@@ -23,14 +24,7 @@ export function makeContainerTask({ containers, images, networks, outputBytes }:
   return {
     offer: toOffer(containerTask),
     async run(context) {
-      const parsed = containerPayload.safeParse(context.job.payload)
-      if (!parsed.success)
-        throw new PermanentFailure(
-          'PAYLOAD_MISFIT',
-          'The payload does not fit the task container.',
-          parsed.error,
-        )
-      const payload = parsed.data
+      const payload = readPayload('container', containerPayload, context.job.payload)
       const { image, network = 'none' } = payload
       if (!images.has(image))
         throw new PermanentFailure(

@@ -8,6 +8,7 @@ import { toOffer } from '../../queue/use-cases/catalogue.ts'
 import { PermanentFailure, type Task, TaskFailure } from '../task.ts'
 import { showBody, tellBody } from './http-body.ts'
 import { acceptedEncodings, callHttp, type HttpCall, readBody, RedirectRefused } from './http-call.ts'
+import { readPayload } from './read-payload.ts'
 
 export interface HttpTaskOptions {
   /** TASK_HTTP_ALLOW. */
@@ -36,10 +37,7 @@ export function makeHttpTask({ allow, bodyBytes, lookup }: HttpTaskOptions): Tas
   return {
     offer: toOffer(httpDefinition),
     async run({ job, signal, log }) {
-      const parsed = httpPayload.safeParse(job.payload)
-      if (!parsed.success)
-        throw new PermanentFailure('PAYLOAD_MISFIT', 'The payload does not fit the task http.', parsed.error)
-      const payload = parsed.data
+      const payload = readPayload('http', httpPayload, job.payload)
       const call = toCall(payload, job)
       const timeoutMs = payload.timeoutMs ?? defaultTimeoutMs
       const late = new AbortController()
