@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { integer } from './option-integer.ts'
+import { flag, integer } from './kinds.ts'
 
-/** The part of the options (config-options.ts) that says what is kept outside of Postgres, and where. */
+/** The options of what is kept outside of Postgres, and where. */
 export const blobOptions = {
   INLINE_LIMIT_BYTES: integer(0, 1_048_576)
     .default(32_768)
@@ -26,8 +26,7 @@ export const blobOptions = {
     .optional()
     .describe('Where the S3 service is; by default that of AWS in S3_REGION.'),
   S3_REGION: z.string().min(1).default('us-east-1').describe('The region that S3 requests are signed for.'),
-  S3_PATH_STYLE: z
-    .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+  S3_PATH_STYLE: flag
     .optional()
     .describe(
       'true puts the bucket into the path of URLs, false into the host name; by default true with S3_ENDPOINT, as most services other than AWS want it.',
