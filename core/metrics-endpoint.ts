@@ -1,13 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Component } from './lifecycle.ts'
 import type { Logger } from './logger.ts'
+import { makeMetricsReaders } from './metrics-readers.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface MetricsEndpointOptions {
   /** 0 for no endpoint at all. */
   port: number
-  /** Default 127.0.0.1. */
-  host?: string
+  host: string
+  /** Networks that may read /metrics; /health is for all. */
+  networks: readonly string[]
   metrics: Metrics
   log: Logger
   /** False makes /health say 503; by default it says 200 as long as the process serves. */
@@ -17,11 +19,13 @@ export interface MetricsEndpointOptions {
 /** GET /metrics (Prometheus text) and GET /health for processes without a gateway. */
 export function makeMetricsEndpoint({
   port,
-  host = '127.0.0.1',
+  host,
+  networks,
   metrics,
   log,
   isHealthy = () => true,
 }: MetricsEndpointOptions): Component {
+  const mayRead = makeMetricsReaders(networks)
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
     answer(request, response).catch((error: unknown) => {
       log.warn('metrics could not be told', { error })
@@ -35,6 +39,13 @@ export function makeMetricsEndpoint({
     const path = request.url?.split('?')[0]
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       send(response, 405, 'text/plain; charset=utf-8', 'Only GET is served here.\n')
+    } else if (path === '/metrics' && !mayRead(request.socket.remoteAddress ?? '')) {
+      send(
+        response,
+        403,
+        'text/plain; charset=utf-8',
+        'Metrics are for the networks in METRICS_NETWORKS only.\n',
+      )
     } else if (path === '/metrics') {
       send(response, 200, metrics.registry.contentType, await metrics.registry.metrics())
     } else if (path === '/health') {

@@ -20,7 +20,14 @@ import { makeSweeper } from './roles/sweeper.ts'
 import { makeTaskWatcher } from './roles/task-watcher.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
-const config = readConfigOrExit([...queueOptions, 'LOG_LEVEL', 'LOG_FORMAT', 'METRICS_PORT'])
+const config = readConfigOrExit([
+  ...queueOptions,
+  'LOG_LEVEL',
+  'LOG_FORMAT',
+  'METRICS_PORT',
+  'METRICS_HOST',
+  'METRICS_NETWORKS',
+])
 const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'ops' } })
 const metrics = makeMetrics()
 
@@ -33,7 +40,13 @@ await runProcess({
   log,
   components: [
     stores,
-    makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log }),
+    makeMetricsEndpoint({
+      port: config.METRICS_PORT,
+      host: config.METRICS_HOST,
+      networks: config.METRICS_NETWORKS,
+      metrics,
+      log,
+    }),
     makeDispatcher(queue.deps),
     makeReconciler(queue.deps),
     makeRedisWatcher(queue.deps),

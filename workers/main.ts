@@ -206,7 +206,14 @@ await runProcess({
   components: [
     stores,
     logs,
-    makeMetricsEndpoint({ port: config.METRICS_PORT, metrics, log, isHealthy: () => !isStopping }),
+    makeMetricsEndpoint({
+      port: config.METRICS_PORT,
+      host: config.METRICS_HOST,
+      networks: config.METRICS_NETWORKS,
+      metrics,
+      log,
+      isHealthy: () => !isStopping,
+    }),
     watchdog,
     keeper,
     makeOrphanSweeper({ mark, runs, log, cgroups }),

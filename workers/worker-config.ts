@@ -43,6 +43,8 @@ const workerOptions = [
   'KILL_GRACE_MS',
   'DRAIN_DEADLINE_MS',
   'METRICS_PORT',
+  'METRICS_HOST',
+  'METRICS_NETWORKS',
   'LOG_LEVEL',
   'LOG_FORMAT',
 ] as const

@@ -61,4 +61,11 @@ export const workerOptions = {
     )
     .meta({ unit: 'ms' }),
   METRICS_PORT: port.default(0).describe('Where ops and workers serve /metrics and /health; 0 for nowhere.'),
+  METRICS_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'The address that ops and workers serve METRICS_PORT on; 0.0.0.0 for all, where another machine probes or scrapes them.',
+    ),
 }

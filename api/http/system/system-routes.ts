@@ -1,5 +1,5 @@
-import { BlockList, isIPv6 } from 'node:net'
 import { z } from 'zod'
+import { makeMetricsReaders } from '../../../core/metrics-readers.ts'
 import { version } from '../../../core/version.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { HttpProblem } from '../problem.ts'
@@ -8,7 +8,7 @@ import { makeReadiness } from './readiness.ts'
 
 export const systemRoutes = (deps: GatewayDeps) => {
   const readiness = makeReadiness(deps, version)
-  const scrapers = toBlockList(deps.config.METRICS_NETWORKS)
+  const mayRead = makeMetricsReaders(deps.config.METRICS_NETWORKS)
   return [
     route({
       method: 'get',
@@ -75,8 +75,7 @@ export const systemRoutes = (deps: GatewayDeps) => {
         403: { description: 'Another network' },
       },
       async handle(call) {
-        const address = call.address.replace(/^::ffff:(?=\d+\.)/, '')
-        if (!scrapers.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+        if (!mayRead(call.address))
           throw new HttpProblem(403, 'Metrics are for the networks in METRICS_NETWORKS only.')
         const { registry } = deps.queue.metrics
         return {
@@ -87,23 +86,4 @@ export const systemRoutes = (deps: GatewayDeps) => {
       },
     }),
   ]
-}
-
-/** @throws ConfigError-like Error for an entry that is no network; the gateway does not start then */
-function toBlockList(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/')
-    const isV6 = isIPv6(address)
-    try {
-      list.addSubnet(
-        address,
-        prefix === undefined ? (isV6 ? 128 : 32) : Number(prefix),
-        isV6 ? 'ipv6' : 'ipv4',
-      )
-    } catch (error) {
-      throw new Error(`METRICS_NETWORKS: ${network} is not a network such as 10.0.0.0/8.`, { cause: error })
-    }
-  }
-  return list
 }
