@@ -1,6 +1,6 @@
 /*
  * The floors of the house: imports go down only, never round.
- *   F0 core · F1 queue/domain · F2 queue/store · F3 queue/use-cases · queue/open-queue.ts · F4 api, workers, ops
+ *   F0 core · F1 queue/domain · F2 queue/store · F3 queue/use-cases · queue/intake · queue/open-queue.ts · F4 api, workers, ops
  */
 const only = (name, from, allowed, comment) => ({
   name,
@@ -16,6 +16,7 @@ const core = '^core/'
 const domain = '^queue/domain/'
 const store = '^queue/store/'
 const useCases = '^queue/use-cases/'
+const intake = '^queue/intake/'
 const queue = '^queue/'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -34,6 +35,12 @@ export default {
       useCases,
       [core, domain, store],
       'queue/use-cases (F3) are called by the processes.',
+    ),
+    only(
+      'intake-below-processes',
+      intake,
+      [core, domain, store, useCases],
+      'queue/intake takes jobs for a node, whichever process it does it in.',
     ),
     only(
       'open-queue-below-processes',
@@ -67,9 +74,9 @@ export default {
     ),
     {
       name: 'use-cases-see-the-store-as-a-type',
-      comment: 'Use-cases take the store as an argument; `import type` names its shape.',
+      comment: 'Use-cases and intake take the store as an argument; `import type` names its shape.',
       severity: 'error',
-      from: { path: useCases },
+      from: { path: [useCases, intake] },
       to: { path: store, dependencyTypesNot: ['type-only'] },
     },
     {

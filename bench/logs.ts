@@ -23,6 +23,7 @@ import { claimJob } from '../queue/use-cases/claim-job.ts'
 import { makeDispatchRound } from '../queue/use-cases/dispatch-jobs.ts'
 import { finishJob } from '../queue/use-cases/finish-job.ts'
 import { makeFleetView } from '../queue/use-cases/fleet.ts'
+import { makeDirectPlatform } from '../workers/direct-platform.ts'
 import { makeLogShipper } from '../workers/log-shipper.ts'
 import { startChild } from './child.ts'
 import { startStores } from './stores.ts'
@@ -85,7 +86,10 @@ try {
   const before = await readMetrics(url) // and begins to count event loop delays anew
   const startedMs = performance.now()
   const scheduledBefore = readSchedule(gateway.pid)
-  const shipper = makeLogShipper(deps, { limitBytes: Number.MAX_SAFE_INTEGER })
+  const shipper = makeLogShipper(
+    { ...deps, platform: makeDirectPlatform(deps) },
+    { limitBytes: Number.MAX_SAFE_INTEGER },
+  )
   const log = shipper.open(job)
   let told = 0
   let redisBytes = 0

@@ -1,9 +1,9 @@
 import { validate as isUuid } from 'uuid'
 import { type Loop, every } from '../core/every.ts'
 import type { Logger } from '../core/logger.ts'
-import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import type { Runs } from '../queue/intake/runs.ts'
 import { containerLabels, findContainers, removeContainer } from './executors/labelled-containers.js'
-import type { Runs } from './runs.ts'
+import type { Platform } from './platform.ts'
 
 const sweepEveryMs = 5000
 
@@ -14,18 +14,18 @@ const sweepEveryMs = 5000
 export function makeContainerSweeper(options: {
   /** Of the engine. */
   address: string
-  jobs: Pick<QueueDeps['jobs'], 'listFences'>
+  platform: Pick<Platform, 'listFences'>
   runs: Pick<Runs, 'find'>
   log: Logger
   everyMs?: number
 }): Loop {
-  const { address, jobs, runs, log, everyMs = sweepEveryMs } = options
+  const { address, platform, runs, log, everyMs = sweepEveryMs } = options
 
   async function sweep(): Promise<void> {
     const found = await findContainers(address, containerLabels.job)
     const foreign = found.filter(({ jobId, fence }) => isUuid(jobId) && !runs.find(jobId, fence))
     if (foreign.length === 0) return
-    const fences = await jobs.listFences(foreign.map(({ jobId }) => jobId))
+    const fences = await platform.listFences(foreign.map(({ jobId }) => jobId))
     for (const { id, jobId, fence } of foreign) {
       const current = fences.get(jobId)
       if (!current || (current.isRunning && current.fence === fence)) continue

@@ -1,34 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { JobState } from '../queue/domain/job-state.ts'
-import { finishJob, handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
+import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
+import type { Run } from '../queue/intake/runs.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import type { LogShipper } from './log-shipper.ts'
+import type { Platform } from './platform.ts'
 import { type NotesDeps, openNotes } from './run-notes.ts'
 import { type RunTaskOptions, runTask, type TaskEnd } from './run-task.ts'
-import type { Run } from './runs.ts'
 
-export type HoldDeps = Pick<
-  QueueDeps,
-  'finishBatch' | 'signals' | 'settings' | 'cache' | 'nodes' | 'tiers' | 'metrics' | 'log'
-> &
-  NotesDeps
+export type HoldDeps = Pick<QueueDeps, 'metrics' | 'log'> & {
+  platform: NotesDeps['platform'] & Pick<Platform, 'endRun' | 'handBack'>
+}
+
+export interface HoldOptions extends RunTaskOptions {
+  /** Largest checkpoint, as JSON. */
+  checkpointBytes: number
+  logs: Pick<LogShipper, 'open'>
+  abandon: AbortSignal
+  onRan: () => void
+}
 
 /**
  * The life of a job that this node holds: runs its task, and stores how it ended (T4, T5) or gives it back (T6). While Postgres is away an end is kept
  * and tried again until the boot is given up, or `abandon` is aborted; what was not stored is run again elsewhere. Never rejects.
  * `onRan` is called when the task is over and its end not stored yet. Answers with how long the task ran, in ms.
  */
-export async function holdJob(
-  deps: HoldDeps,
-  run: Run,
-  options: RunTaskOptions & {
-    /** Largest checkpoint, as JSON. */
-    checkpointBytes: number
-    logs: Pick<LogShipper, 'open'>
-    abandon: AbortSignal
-    onRan: () => void
-  },
-): Promise<number> {
+export async function holdJob(deps: HoldDeps, run: Run, options: HoldOptions): Promise<number> {
   const { job, boot } = run
   const { metrics } = deps
   const log = deps.log.child({ jobId: job.id, task: job.task, attempt: job.attempt })
@@ -46,10 +43,10 @@ export async function holdJob(
     options.onRan()
     // So that who sees the job ended finds its log whole; and an ended job takes no notes.
     await Promise.all([runLog.end(), notes.close()])
-    const state = await storeEnd({ ...deps, log }, run, end, [boot.ended, options.abandon])
-    if (state === 'succeeded' && notes.hasKept()) void forget(deps, job.id)
-    if (state === 'succeeded' && end.kind === 'succeeded' && end.mayAnswer && job.cacheKey)
-      deps.cache.keepResult({ tenant: job.tenant, task: job.task, key: job.cacheKey }, job.id)
+    const state = await storeEnd({ ...deps, log }, run, end, {
+      hasKept: notes.hasKept(),
+      giveUp: [boot.ended, options.abandon],
+    })
     outcome =
       state === null
         ? 'lost'
@@ -74,7 +71,7 @@ async function storeEnd(
   deps: HoldDeps,
   run: Run,
   end: TaskEnd,
-  giveUp: readonly AbortSignal[],
+  { hasKept, giveUp }: { hasKept: boolean; giveUp: readonly AbortSignal[] },
 ): Promise<JobState | null> {
   const { job, boot } = run
   // Killed because the lease ran out: should it be renewed after all, the renewal finds the row and hands it back.
@@ -84,21 +81,10 @@ async function storeEnd(
   for (let tries = 0; !giveUp.some((signal) => signal.aborted); tries++) {
     try {
       return end.kind === 'stopped'
-        ? await handBackJob(deps, boot.id, job, 'node-stopping')
-        : await finishJob(deps, boot.id, job, end)
+        ? await deps.platform.handBack(boot.id, job, 'node-stopping')
+        : await deps.platform.endRun(boot.id, job, end, { hasKept })
     } catch (error) {
-      if (!isWorthRetrying(error)) {
-        if (end.kind !== 'succeeded') throw error
-        // The row's own data is at fault: no further attempt would help.
-        deps.log.error('the result of a job could not be stored', { error })
-        const message = 'Its result could not be stored.'
-        return await finishJob(deps, boot.id, job, {
-          kind: 'failed',
-          error: { code: 'RESULT_INVALID', message, attempt: job.attempt },
-          isFinal: true,
-          usage: end.usage,
-        })
-      }
+      if (!isWorthRetrying(error)) throw error
       if (!isLogged)
         deps.log.warn('the end of a job can not be stored now, it is kept and tried again', { error })
       isLogged = true
@@ -108,11 +94,4 @@ async function storeEnd(
     }
   }
   return null
-}
-
-/** A job that succeeded needs its checkpoint no more; what is left here goes with the job. */
-async function forget(deps: Pick<HoldDeps, 'checkpoints' | 'log'>, jobId: string): Promise<void> {
-  await deps.checkpoints
-    .forget(jobId)
-    .catch((error: unknown) => deps.log.debug('a checkpoint was left behind', { jobId, error }))
 }

@@ -8,6 +8,7 @@ import {
   type PackedLine,
 } from '../queue/domain/log-line.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import type { Platform } from './platform.ts'
 import { makeRunLog } from './run-log.ts'
 import type { LogSink } from './task.ts'
 
@@ -55,10 +56,11 @@ interface Outbox {
   isEnded: boolean
 }
 
-type ShipperDeps = Pick<QueueDeps, 'keptLogs' | 'liveLogs' | 'metrics' | 'log'>
+type ShipperDeps = Pick<QueueDeps, 'metrics' | 'log'> & { platform: Pick<Platform, 'keptLogs' | 'liveLogs'> }
 
 export function makeLogShipper(deps: ShipperDeps, options: { limitBytes: number }): LogShipper {
-  const { keptLogs, liveLogs, metrics, log } = deps
+  const { metrics, log } = deps
+  const { keptLogs, liveLogs } = deps.platform
   const outboxes = new Set<Outbox>()
   let waitingBytes = 0
   const live = makeRounds(sendLive, log)

@@ -7,12 +7,13 @@ import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { version } from '../core/version.ts'
 import { builtinTasks } from '../queue/domain/builtin-tasks.ts'
 import { openSecretBox } from '../queue/domain/secret-box.ts'
+import { makeClaimLoop } from '../queue/intake/claim-loop.ts'
+import { makeConsumerWatchdog } from '../queue/intake/consumer-watchdog.ts'
+import { makeRuns } from '../queue/intake/runs.ts'
 import { openQueue } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
-import { readSecrets } from '../queue/use-cases/read-secrets.ts'
-import { makeClaimLoop } from './claim-loop.ts'
-import { makeConsumerWatchdog } from './consumer-watchdog.ts'
 import { makeContainerSweeper } from './container-sweeper.ts'
+import { makeDirectPlatform } from './direct-platform.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
 import { openCgroups } from './executors/open-cgroups.ts'
@@ -28,6 +29,7 @@ import { makeScratchGuard } from './executors/scratch-guard.ts'
 import { readTasksFolders } from './executors/tasks-folder.ts'
 import { makeWarmRoom } from './executors/warm-processes.ts'
 import { clearAwayDeadWorkers, ownMark } from './executors/worker-mark.ts'
+import { makeJobHolder } from './job-holder.ts'
 import { makeKeeper } from './keeper.ts'
 import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeLogShipper } from './log-shipper.ts'
@@ -35,7 +37,6 @@ import { makeNodeLease } from './node-lease.ts'
 import { listGpus, measureResources } from './node-resources.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRunBlobs } from './run-blobs.ts'
-import { makeRuns } from './runs.ts'
 import type { Task } from './task.ts'
 import { readWorkerConfigOrExit } from './worker-config.ts'
 
@@ -59,7 +60,8 @@ await migrateWhenUp(config.DATABASE_URL, log)
 const queue = await openQueue(config, { name: 'worker', log, metrics })
 const { deps } = queue
 
-const secretBox = openSecretBox(config)
+const platform = makeDirectPlatform(deps, openSecretBox(config))
+const workerDeps = { platform, newId: deps.newId, metrics, log }
 
 /** Groups beyond those of running jobs and idle processes: some that are ending, some that are asked what they are. */
 const spareGroups = 16
@@ -133,7 +135,7 @@ const offered = [
     python: config.TASK_PYTHON,
     libraries: findAllowedLibraries(config.TASK_FFI_ALLOW, log),
     reserved: builtinTasks.map(({ name }) => name),
-    hasSecrets: secretBox !== null,
+    hasSecrets: platform.readSecrets !== undefined,
     groups,
     inherited,
     scratchFolders,
@@ -146,14 +148,14 @@ const offered = [
 ]
 
 const runs = makeRuns()
-const watchdog = makeLeaseWatchdog({ groups: groups.shared, leaseMs: deps.settings.leaseMs })
+const watchdog = makeLeaseWatchdog({ groups: groups.shared, leaseMs: platform.settings.leaseMs })
 const resources = await measureResources({
   cpus: config.NODE_CPUS,
   memoryMb: config.NODE_MEMORY_MB,
   gpus: config.NODE_GPUS,
   gpuIds: config.NODE_GPU_IDS,
 })
-const lease = makeNodeLease(deps, {
+const lease = makeNodeLease(workerDeps, {
   node: {
     id: nodeId,
     tiers,
@@ -168,26 +170,32 @@ const lease = makeNodeLease(deps, {
     groups.killAll()
     containers.killAll()
   },
-  onDraining: () => claimLoop.stopIntake(),
+  onDraining: () => intake.stopIntake(),
   killGraceMs: config.KILL_GRACE_MS,
 })
-const logs = makeLogShipper(deps, { limitBytes: config.LOG_LIMIT_BYTES })
+const logs = makeLogShipper(workerDeps, { limitBytes: config.LOG_LIMIT_BYTES })
 const consumerWatchdog = makeConsumerWatchdog(deps, { hasFreeSlot: () => runs.count() < config.CONCURRENCY })
-const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumerWatchdog.consume } }
-const claimLoop = makeClaimLoop(claimDeps, {
-  tiers,
-  capacity: { slots: config.CONCURRENCY, gpuShares: config.NODE_GPU_SHARES, ...resources },
-  ...(config.NODE_GPU_IDS && { gpuIds: config.NODE_GPU_IDS }),
+const holder = makeJobHolder(workerDeps, {
   tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
-  ...(secretBox && { readSecrets: (tenant, names) => readSecrets(deps, secretBox, tenant, names) }),
-  blobs: makeRunBlobs(deps, { bytes: config.ARTIFACT_LIMIT_BYTES, count: config.ARTIFACT_LIMIT_COUNT }),
+  readSecrets: platform.readSecrets,
+  blobs: makeRunBlobs(workerDeps, { bytes: config.ARTIFACT_LIMIT_BYTES, count: config.ARTIFACT_LIMIT_COUNT }),
   checkpointBytes: config.CHECKPOINT_LIMIT_BYTES,
   killGraceMs: config.KILL_GRACE_MS,
   drainDeadlineMs: config.DRAIN_DEADLINE_MS,
-  lease,
+  hasLapsed: (boot) => lease.hasLapsed(boot),
   runs,
   logs,
+})
+const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumerWatchdog.consume } }
+const intake = makeClaimLoop(claimDeps, {
+  tiers,
+  capacity: { slots: config.CONCURRENCY, gpuShares: config.NODE_GPU_SHARES, ...resources },
+  ...(config.NODE_GPU_IDS && { gpuIds: config.NODE_GPU_IDS }),
+  tasks: new Set(offered.map((task) => task.offer.name)),
+  lease,
+  runs,
+  carry: (run, onRan) => holder.carry(run, onRan),
 })
 
 let isStopping = false
@@ -218,10 +226,10 @@ await runProcess({
     keeper,
     makeOrphanSweeper({ mark, runs, log, cgroups }),
     ...(offered.some(({ offer }) => offer.kind === 'container')
-      ? [makeContainerSweeper({ address: config.TASK_CONTAINER_ENGINE, jobs: deps.jobs, runs, log })]
+      ? [makeContainerSweeper({ address: config.TASK_CONTAINER_ENGINE, platform, runs, log })]
       : []),
     lease,
-    claimLoop,
+    holder.takeFrom(intake),
     consumerWatchdog,
     health,
   ],

@@ -3,24 +3,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { every } from '../core/every.ts'
 import type { Component } from '../core/lifecycle.ts'
 import type { NodeRegistration } from '../queue/domain/node.ts'
+import type { Boot } from '../queue/intake/boot.ts'
+import type { Runs } from '../queue/intake/runs.ts'
+import type { Standing } from '../queue/intake/standing.ts'
 import type { HeldJob } from '../queue/store/nodes-table.ts'
-import { handBackJob, isWorthRetrying } from '../queue/use-cases/finish-job.ts'
+import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
-import type { Boot } from './boot.ts'
 import type { LeaseGuard } from './lease-guard.ts'
 import { machineMs } from './machine-clock.js'
-import type { Runs } from './runs.ts'
+import type { Platform } from './platform.ts'
 
 /** This process's place in the register of nodes, and its right to hold jobs. */
-export interface NodeLease extends Component {
-  /** The boot to claim under, as long as its lease is certain by this process's own clock; null while it is not, within `waitMs`. */
-  liveBoot(options: { waitMs: number; signal: AbortSignal }): Promise<Boot | null>
-  /** True when `boot` holds its lease now. */
-  isLive(boot: Boot): boolean
+export interface NodeLease extends Component, Standing {
   /** True when what `boot` runs may have been killed by now because its lease was not renewed, even if nobody here has noticed it yet. */
   hasLapsed(boot: Boot): boolean
-  /** Has the rows that this boot holds looked at now: something about them has changed. */
-  lookNow(): void
 }
 
 export interface NodeLeaseOptions {
@@ -36,7 +32,9 @@ export interface NodeLeaseOptions {
   killGraceMs: number
 }
 
-type LeaseDeps = Pick<QueueDeps, 'nodes' | 'finishBatch' | 'signals' | 'tiers' | 'settings' | 'newId' | 'log'>
+type LeaseDeps = Pick<QueueDeps, 'newId' | 'log'> & {
+  platform: Pick<Platform, 'settings' | 'registerNode' | 'renew' | 'sayGoodbye' | 'onChange' | 'handBack'>
+}
 
 /** How long before its end, as this process reckons it, a lease counts no more: time to kill what runs. */
 const marginOf = (leaseMs: number): number => Math.min(1000, leaseMs / 5)
@@ -49,7 +47,8 @@ const goodbyeDeadlineMs = 2000
  * before it can end in Postgres. When it does, all that runs is killed; when a renewal is refused, this boot is dead: the node registers anew.
  */
 export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeLease {
-  const { nodes, signals, settings, newId, log } = deps
+  const { platform, newId, log } = deps
+  const { settings } = platform
   const { node, runs, guards } = options
   const { leaseMs } = settings
   let boot: (Boot & { end: () => void }) | undefined
@@ -104,7 +103,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     if (!boot) return register()
     const current = boot
     const sentAtMs = machineMs()
-    const renewal = await nodes.renew(current.id, leaseMs)
+    const renewal = await platform.renew(current.id)
     if (!renewal) {
       log.warn('this node was given up, its lease ran out; it registers anew', {
         bootId: current.id,
@@ -129,7 +128,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
       return
     }
     if (runs.isClaiming(held.id)) return // its answer is on its way; else the next renewal tells
-    const state = await handBackJob(deps, current.id, held, 'not-running').catch((error: unknown) => {
+    const state = await platform.handBack(current.id, held, 'not-running').catch((error: unknown) => {
       if (!isWorthRetrying(error)) throw error
       return null // the next renewal lists it again
     })
@@ -144,10 +143,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
   async function register(): Promise<void> {
     const bootId = nextBootId
     const sentAtMs = machineMs()
-    const isRegistered =
-      (await nodes.register({ ...node, bootId }, leaseMs)) ||
-      (await nodes.findLive(node.id))?.bootId === bootId
-    if (!isRegistered) {
+    if (!(await platform.registerNode({ ...node, bootId }, { isDraining }))) {
       if (!isTakenLogged)
         log.warn('the node id belongs to another live process; waiting until its lease runs out', {
           nodeId: node.id,
@@ -159,7 +155,6 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     isTakenLogged = false
     const ended = new AbortController()
     boot = { id: bootId, ended: ended.signal, end: () => ended.abort() }
-    if (isDraining) await nodes.drain(node.id)
     trust(sentAtMs)
     log.info('node registered', {
       nodeId: node.id,
@@ -183,7 +178,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     name: 'node lease',
     /** Resolves when the node is registered, or Postgres can't be reached just now. @throws when its id belongs to a live process for two leases */
     async start() {
-      await signals.onCancel(node.id, () => loop.nudge())
+      await platform.onChange(node.id, () => loop.nudge())
       const deadlineMs = performance.now() + 2 * leaseMs + settings.leaseGraceMs
       while (!isRegistered()) {
         try {
@@ -211,7 +206,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
       liveUntilMs = 0
       if (!last) return
       last.end()
-      const goodbye = nodes
+      const goodbye = platform
         .sayGoodbye(last.id)
         .catch((error: unknown) => log.warn('the goodbye was not heard, the lease will run out', { error }))
       await Promise.race([goodbye, delay(goodbyeDeadlineMs, undefined, { ref: false })])

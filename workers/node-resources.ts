@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process'
 import { availableParallelism, totalmem } from 'node:os'
 import { promisify } from 'node:util'
-
-/** How a GPU is told to programs: by its index, or by its UUID. */
-export type GpuId = number | string
+import type { GpuId } from '../queue/domain/node.ts'
 
 /** What a node offers to jobs. */
 export interface NodeResources {

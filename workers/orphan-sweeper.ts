@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Cgroups } from './executors/cgroups.ts'
 import { findMarked } from './executors/marked-processes.js'
 import { clearAwayDeadWorkers } from './executors/worker-mark.ts'
-import type { Runs } from './runs.ts'
+import type { Runs } from '../queue/intake/runs.ts'
 
 const sweepEveryMs = 30_000
 

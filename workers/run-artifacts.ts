@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises'
-import { artifactKey } from '../queue/domain/blob.ts'
 import type { Artifact } from '../queue/store/artifacts-table.ts'
+import type { Run } from '../queue/intake/runs.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import { listBeneath, openBeneath } from './executors/folder-beneath.ts'
 import { persist } from './persist.ts'
-import type { Run } from './runs.ts'
+import type { Platform } from './platform.ts'
 import { type LogSink, PermanentFailure } from './task.ts'
 
 export interface ArtifactLimits {
@@ -14,7 +14,9 @@ export interface ArtifactLimits {
   count: number
 }
 
-type ArtifactDeps = Pick<QueueDeps, 'blobs' | 'artifacts' | 'log'>
+export type ArtifactDeps = Pick<QueueDeps, 'log'> & {
+  platform: Pick<Platform, 'putArtifact' | 'keepArtifacts'>
+}
 
 /** Files that are stored at once. */
 const atOnce = 4
@@ -88,7 +90,7 @@ export async function keepArtifacts(
       else {
         bytes += stat.size
         const { sha256 } = await persist(
-          () => deps.blobs.put(artifactKey(job, name), contentOf(file, stat.size), signal),
+          () => deps.platform.putArtifact(job, name, contentOf(file, stat.size), signal),
           trying,
         )
         kept.push({ name, bytes: stat.size, sha256 })
@@ -105,8 +107,7 @@ export async function keepArtifacts(
       for (let name = left.shift(); name !== undefined; name = left.shift()) await keepOne(name)
     }
     await Promise.all(Array.from({ length: Math.min(atOnce, left.length) }, keepNext))
-    const identity = { jobId: job.id, fence: job.fence }
-    await persist(() => deps.artifacts.keep(boot.id, identity, kept), trying)
+    await persist(() => deps.platform.keepArtifacts(boot.id, job, kept), trying)
   } catch (error) {
     if (!hasFailed) throw error
     if (!signal.aborted) log.tell(`The artifacts could not be kept: ${(error as Error).message}`)

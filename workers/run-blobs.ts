@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
-import { type BlobRef, resultKey } from '../queue/domain/blob.ts'
+import type { BlobRef } from '../queue/domain/blob.ts'
 import type { ClaimedJob, Json } from '../queue/domain/job.ts'
-import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
-import { readJsonBlob } from '../queue/use-cases/read-blob.ts'
+import type { Run } from '../queue/intake/runs.ts'
 import { persist } from './persist.ts'
-import { type ArtifactLimits, keepArtifacts } from './run-artifacts.ts'
-import type { Run } from './runs.ts'
+import type { Platform } from './platform.ts'
+import { type ArtifactDeps, type ArtifactLimits, keepArtifacts } from './run-artifacts.ts'
 import type { LogSink } from './task.ts'
 
 /** What a run has in the blob store: a payload or a result too large for its row, and its artifacts. */
@@ -22,7 +20,9 @@ export interface RunBlobs {
   ): Promise<void>
 }
 
-export type BlobDeps = Pick<QueueDeps, 'blobs' | 'artifacts' | 'settings' | 'log'>
+export type BlobDeps = ArtifactDeps & {
+  platform: Pick<Platform, 'readPayload' | 'putResult' | 'settings'>
+}
 
 export interface Patience {
   /** For how long a payload is asked for while the store is away; then the attempt has failed, and the job waits for its next. */
@@ -42,19 +42,17 @@ export function makeRunBlobs(
     async payloadOf(job, signal) {
       const { payloadRef } = job
       if (!payloadRef) return job.payload
-      return persist(() => readJsonBlob(deps, payloadRef, signal), {
+      return persist(() => deps.platform.readPayload(job, payloadRef, signal), {
         ...{ deps, jobId: job.id, signal, patienceMs: patience.payloadMs },
       })
     },
     async keepResult(job, text, signal) {
-      if (text.length * 3 <= deps.settings.inlineBytes) return null // no character is more than three bytes
+      if (text.length * 3 <= deps.platform.settings.inlineBytes) return null // no character is more than three bytes
       const bytes = Buffer.from(text)
-      if (bytes.length <= deps.settings.inlineBytes) return null
-      const key = resultKey(job)
-      await persist(() => deps.blobs.put(key, bytes, signal), {
+      if (bytes.length <= deps.platform.settings.inlineBytes) return null
+      return persist(() => deps.platform.putResult(job, bytes, signal), {
         ...{ deps, jobId: job.id, signal, patienceMs: patience.resultMs },
       })
-      return { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
     },
     keepArtifacts: (run, folder, options) => keepArtifacts(deps, run, folder, { ...options, limits }),
   }

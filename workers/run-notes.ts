@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Json } from '../queue/domain/job.ts'
+import type { Run } from '../queue/intake/runs.ts'
 import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
-import type { Run } from './runs.ts'
+import type { Platform } from './platform.ts'
 import type { TaskContext } from './task.ts'
 
 export interface RunNotes extends Pick<TaskContext, 'progress' | 'checkpoint' | 'lastCheckpoint'> {
@@ -12,7 +13,9 @@ export interface RunNotes extends Pick<TaskContext, 'progress' | 'checkpoint' | 
   hasKept(): boolean
 }
 
-export type NotesDeps = Pick<QueueDeps, 'progressBatch' | 'checkpointBatch' | 'checkpoints' | 'log'>
+export type NotesDeps = Pick<QueueDeps, 'log'> & {
+  platform: Pick<Platform, 'noteProgress' | 'keepCheckpoint' | 'findCheckpoint'>
+}
 
 /** Progress is stored no more often than that. */
 const progressEveryMs = 500
@@ -41,7 +44,7 @@ export function openNotes(
       const note = { id: job.id, fence: job.fence, ...told }
       told = undefined
       try {
-        await deps.progressBatch.add({ bootId: boot.id, note })
+        await deps.platform.noteProgress(boot.id, note)
       } catch (error) {
         deps.log.debug('progress could not be stored', { jobId: job.id, error }) // the next one tells more
       }
@@ -57,7 +60,7 @@ export function openNotes(
       let isStored = false
       try {
         const checkpoint = { jobId: job.id, fence: job.fence, attempt: job.attempt, value }
-        isStored = await deps.checkpointBatch.add({ bootId: boot.id, checkpoint })
+        isStored = await deps.platform.keepCheckpoint(boot.id, checkpoint)
         hasKept ||= isStored
       } catch (error) {
         if (isWorthRetrying(error)) {
@@ -96,7 +99,7 @@ export function openNotes(
         checkpointLoop ??= storeCheckpoints()
       })
     },
-    lastCheckpoint: () => (job.attempt > 1 ? deps.checkpoints.find(job.id) : Promise.resolve(null)),
+    lastCheckpoint: () => (job.attempt > 1 ? deps.platform.findCheckpoint(job) : Promise.resolve(null)),
     async close() {
       if (!progressLoop && !checkpointLoop) return // most runs tell nothing, and a timer costs more than they do
       closing().abort()

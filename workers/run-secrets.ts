@@ -5,8 +5,8 @@ import type { SecretsRead } from '../queue/use-cases/read-secrets.ts'
 import { makeRedactor } from './redactor.ts'
 import { PermanentFailure, type TaskContext, TaskFailure } from './task.ts'
 
-/** Reads secrets of a tenant; absent on a node without a key. */
-export type ReadSecrets = (tenant: string, names: readonly string[]) => Promise<SecretsRead>
+/** Reads secrets of the tenant of a job; absent on a node without a key. */
+export type ReadSecrets = (job: ClaimedJob, names: readonly string[]) => Promise<SecretsRead>
 
 /** What a run needs of its task's secrets: their values, and that nothing else of it tells them. */
 export interface RunSecrets {
@@ -65,11 +65,12 @@ export async function openRunSecrets(
 }
 
 async function readAll(
-  { task, tenant }: ClaimedJob,
+  job: ClaimedJob,
   names: readonly string[],
   read: ReadSecrets | undefined,
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
+  const { task, tenant } = job
   const what = (name: string): string => `The task ${task} uses the secret ${name}`
   if (!read)
     throw new TaskFailure(
@@ -79,7 +80,7 @@ async function readAll(
   for (;;) {
     signal.throwIfAborted()
     try {
-      const answer = await read(tenant, names)
+      const answer = await read(job, names)
       if ('values' in answer) return answer.values
       const { missing, why } = answer
       switch (why) {

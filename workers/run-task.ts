@@ -3,12 +3,13 @@ import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { Json, Usage } from '../queue/domain/job.ts'
 import type { RunEnd } from '../queue/use-cases/finish-job.ts'
 import { mayAnswer } from '../queue/use-cases/may-answer.ts'
-import type { Boot } from './boot.ts'
+import type { Boot } from '../queue/intake/boot.ts'
 import type { RunBlobs } from './run-blobs.ts'
-import type { Run } from './runs.ts'
+import type { Run } from '../queue/intake/runs.ts'
 import type { RunNotes } from './run-notes.ts'
 import { openRunSecrets, type ReadSecrets, type RunSecrets } from './run-secrets.ts'
-import { type LogSink, PermanentFailure, type Stop, stopOf, type Task, TaskFailure } from './task.ts'
+import { type Stop, stopOf } from '../queue/intake/stop.ts'
+import { type LogSink, PermanentFailure, type Task, TaskFailure } from './task.ts'
 
 export interface RunTaskOptions {
   tasks: ReadonlyMap<string, Task>

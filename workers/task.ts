@@ -1,8 +1,7 @@
 import type { JobErrorCode } from '../queue/domain/job-errors.ts'
 import type { ClaimedJob, Json, Usage } from '../queue/domain/job.ts'
-import type { TaskOffer } from '../queue/domain/node.ts'
-import type { GpuId } from './node-resources.ts'
-import type { RunLimits } from './slots.ts'
+import type { GpuId, TaskOffer } from '../queue/domain/node.ts'
+import type { RunLimits } from '../queue/intake/slots.ts'
 
 /** What a task does on this node. It ends in one of three ways: it returns its result, throws PermanentFailure, or throws anything else (retry while attempts last). */
 export interface Task {
@@ -50,15 +49,6 @@ export interface TaskContext {
   /** How its processes ended that were stopped, such as `SIGTERM, exit 143`; for the job's timeline. */
   recordStop: (how: string) => void
 }
-
-/** Why a run must end before its time, and how long its processes get between SIGTERM and SIGKILL; 0 kills at once. */
-export interface Stop {
-  reason: 'timeout' | 'cancelled' | 'stopping' | 'lease lost'
-  killGraceMs: number
-}
-
-/** The Stop that a signal was aborted with. */
-export const stopOf = (signal: AbortSignal): Stop => signal.reason as Stop
 
 /** A failed attempt with a code of its own; another attempt may help. Any other error has the code TASK_ERROR. */
 export class TaskFailure extends Error {

@@ -20,6 +20,9 @@ export interface Node {
   lastSeenAt: Date
 }
 
+/** How a GPU is told to programs: by its index, or by its UUID. */
+export type GpuId = number | string
+
 /** True when it is large enough for a job, were it empty. Numbers may have been through Postgres' real. */
 export const hasRoomFor = (
   node: Pick<Node, 'cpus' | 'memoryMb' | 'gpus'>,

@@ -21,7 +21,7 @@ export type RunEnd =
       outOfMemoryMb?: number
     }
 
-type FinishDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'nodes' | 'tiers'>
+export type FinishDeps = Pick<QueueDeps, 'finishBatch' | 'signals' | 'nodes' | 'tiers'>
 
 /**
  * T4 and T5: the holder ends its run. Answers with the state that the job went to; null when it was not its holder's any more, and nothing was changed.

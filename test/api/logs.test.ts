@@ -6,6 +6,7 @@ import { toEvent } from '../../api/logs/log-lines.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { rescueLogs } from '../../queue/use-cases/rescue-logs.ts'
 import { finishJob } from '../../queue/use-cases/finish-job.ts'
+import { makeDirectPlatform } from '../../workers/direct-platform.ts'
 import { makeLogShipper } from '../../workers/log-shipper.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { openTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -16,7 +17,7 @@ import { waitFor } from '../support/wait-for.ts'
 async function aLoggingJob(deps: QueueDeps, limitBytes = 100_000_000) {
   const bootId = await aNode(deps)
   const job = await aRunningJob(deps, bootId)
-  const shipper = makeLogShipper(deps, { limitBytes })
+  const shipper = makeLogShipper({ ...deps, platform: makeDirectPlatform(deps) }, { limitBytes })
   cleanUp(() => shipper.stop())
   const log = shipper.open(job)
   let told = 0

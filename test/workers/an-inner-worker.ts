@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
-import { makeClaimLoop } from '../../workers/claim-loop.ts'
+import { makeClaimLoop } from '../../queue/intake/claim-loop.ts'
 import { echo, sleep } from '../../workers/executors/builtin.ts'
-import type { NodeCapacity } from '../../workers/node-allocator.ts'
+import type { NodeCapacity } from '../../queue/intake/node-allocator.ts'
+import { makeDirectPlatform } from '../../workers/direct-platform.ts'
+import { makeJobHolder } from '../../workers/job-holder.ts'
 import { makeNodeLease } from '../../workers/node-lease.ts'
-import { makeRuns } from '../../workers/runs.ts'
+import { makeRuns } from '../../queue/intake/runs.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { noBlobs, noLog } from './a-run.ts'
 
@@ -22,14 +24,17 @@ export function openNode(
 ) {
   const runs = makeRuns()
   let kills = 0
-  const lease = makeNodeLease(deps, {
-    node: { id, tiers, cpus: 1, memoryMb: 1, gpus: 0, concurrency, version: '0', tasks: [] },
-    runs,
-    guards: [],
-    killAll: () => kills++,
-    onDraining() {},
-    killGraceMs: 10,
-  })
+  const lease = makeNodeLease(
+    { ...deps, platform: makeDirectPlatform(deps) },
+    {
+      node: { id, tiers, cpus: 1, memoryMb: 1, gpus: 0, concurrency, version: '0', tasks: [] },
+      runs,
+      guards: [],
+      killAll: () => kills++,
+      onDraining() {},
+      killGraceMs: 10,
+    },
+  )
   cleanUp(() => lease.stop())
   return {
     id,
@@ -54,19 +59,30 @@ export async function startInnerWorker(
   { tiers = ['small'], concurrency = 2, capacity, ...settings }: NodeSettings = {},
 ) {
   const node = openNode(deps, { tiers, concurrency, ...settings })
-  const loop = makeClaimLoop(deps, {
+  const { lease, runs } = node
+  const holder = makeJobHolder(
+    { ...deps, platform: makeDirectPlatform(deps) },
+    {
+      tasks: new Map([echo, sleep].map((task) => [task.offer.name, task])),
+      resultBytes: 1024,
+      blobs: noBlobs,
+      checkpointBytes: 1024,
+      killGraceMs: 10,
+      drainDeadlineMs: 20,
+      hasLapsed: (boot) => lease.hasLapsed(boot),
+      runs,
+      logs: { open: () => ({ ...noLog, end: () => Promise.resolve() }) },
+    },
+  )
+  const intake = makeClaimLoop(deps, {
     tiers,
     capacity: { slots: concurrency, cpus: 1, memoryMb: 1, gpus: 0, gpuShares: 1, ...capacity },
-    tasks: new Map([echo, sleep].map((task) => [task.offer.name, task])),
-    resultBytes: 1024,
-    blobs: noBlobs,
-    checkpointBytes: 1024,
-    killGraceMs: 10,
-    drainDeadlineMs: 20,
-    lease: node.lease,
-    runs: node.runs,
-    logs: { open: () => ({ ...noLog, end: () => Promise.resolve() }) },
+    tasks: new Set([echo, sleep].map((task) => task.offer.name)),
+    lease,
+    runs,
+    carry: (run, onRan) => holder.carry(run, onRan),
   })
+  const loop = { ...holder.takeFrom(intake), stopIntake: () => intake.stopIntake() }
   cleanUp(() => loop.stop())
   await node.lease.start()
   await loop.start()

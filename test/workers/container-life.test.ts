@@ -3,7 +3,7 @@ import { expect } from '@jest/globals'
 import { silentLogger } from '../../core/logger.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeContainerSweeper } from '../../workers/container-sweeper.ts'
-import { makeRuns } from '../../workers/runs.ts'
+import { makeRuns } from '../../queue/intake/runs.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { containerTest, engine, engineAddress, eventsOf, useTestImage } from '../support/container-test.ts'
 import { aNode, aRunningJob, openTestQueue, submit } from '../support/test-queue.ts'
@@ -95,7 +95,7 @@ containerTest('a sweep removes the containers of starts that are over, and no ot
     await aContainer({ 'noodle.job': 'no id' }),
   ]
   const sweeper = makeContainerSweeper({
-    ...{ address: engineAddress, jobs: deps.jobs, runs: makeRuns(), log: silentLogger, everyMs: 20 },
+    ...{ address: engineAddress, platform: deps.jobs, runs: makeRuns(), log: silentLogger, everyMs: 20 },
   })
   cleanUp(() => sweeper.stop())
   await sweeper.start()

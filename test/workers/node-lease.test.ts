@@ -6,7 +6,7 @@ import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { aNode, alice, aRunningJob, openTestQueue, stateOf } from '../support/test-queue.ts'
 import { connected } from '../support/template-database.ts'
 import { waitFor } from '../support/wait-for.ts'
-import { stopOf } from '../../workers/task.ts'
+import { stopOf } from '../../queue/intake/stop.ts'
 import { openNode } from './an-inner-worker.ts'
 
 /** Postgres as it is, until `isAway`: then renewals and registrations find nobody. */

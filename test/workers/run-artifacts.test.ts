@@ -16,6 +16,7 @@ import { artifactKey } from '../../queue/domain/blob.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { finishJob } from '../../queue/use-cases/finish-job.ts'
 import { openBeneath } from '../../workers/executors/folder-beneath.ts'
+import { makeDirectPlatform } from '../../workers/direct-platform.ts'
 import { type ArtifactLimits, keepArtifacts } from '../../workers/run-artifacts.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { aNode, aRunningJob, openTestQueue } from '../support/test-queue.ts'
@@ -38,10 +39,15 @@ async function aRun(change: (deps: QueueDeps) => Partial<QueueDeps> = () => ({})
     folder,
     told,
     keep: ({ hasFailed = false, limits = usual, signal = new AbortController().signal } = {}) =>
-      keepArtifacts(deps, { job, boot: { id: bootId, ended: new AbortController().signal } }, folder, {
-        ...{ limits, signal, hasFailed },
-        log: { write() {}, tell: (text) => void told.push(text) },
-      }),
+      keepArtifacts(
+        { ...deps, platform: makeDirectPlatform(deps) },
+        { job, boot: { id: bootId, ended: new AbortController().signal } },
+        folder,
+        {
+          ...{ limits, signal, hasFailed },
+          log: { write() {}, tell: (text) => void told.push(text) },
+        },
+      ),
     /** What shows once the attempt has ended. */
     async shown() {
       await finishJob(deps, bootId, job, { kind: 'succeeded', result: null, usage: { wallMs: 1 } })

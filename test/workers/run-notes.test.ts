@@ -3,14 +3,15 @@ import type { ClaimedJob, Json } from '../../queue/domain/job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { finishJob, handBackJob } from '../../queue/use-cases/finish-job.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
+import { makeDirectPlatform } from '../../workers/direct-platform.ts'
 import { openNotes } from '../../workers/run-notes.ts'
-import { makeRuns } from '../../workers/runs.ts'
+import { makeRuns } from '../../queue/intake/runs.ts'
 import { aNode, aRunningJob, dispatchJobs, openTestQueue } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 function notesOf(deps: QueueDeps, bootId: string, job: ClaimedJob, progressMs = 1) {
   const run = makeRuns().begin(job, { id: bootId, ended: new AbortController().signal })
-  return openNotes(deps, run, { checkpointBytes: 100, progressMs })
+  return openNotes({ ...deps, platform: makeDirectPlatform(deps) }, run, { checkpointBytes: 100, progressMs })
 }
 
 const progressOf = async (deps: QueueDeps, id: string) => {

@@ -2,10 +2,11 @@ import { expect, test } from '@jest/globals'
 import type { Json } from '../../queue/domain/job.ts'
 import { QueueError } from '../../queue/domain/errors.ts'
 import { echo, sleep } from '../../workers/executors/builtin.ts'
-import { makeRuns } from '../../workers/runs.ts'
+import { makeRuns } from '../../queue/intake/runs.ts'
 import { runTask } from '../../workers/run-task.ts'
 import type { ReadSecrets } from '../../workers/run-secrets.ts'
-import { PermanentFailure, type Stop, type Task } from '../../workers/task.ts'
+import type { Stop } from '../../queue/intake/stop.ts'
+import { PermanentFailure, type Task } from '../../workers/task.ts'
 import { aClaimedJob, noBlobs, noLog, noNotes } from './a-run.ts'
 
 const boot = { id: '01900000-0000-7000-8000-0000000000bb', ended: new AbortController().signal }

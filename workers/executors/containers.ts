@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../../core/logger.ts'
 import type { ContainerPayload } from '../../queue/domain/container-task.ts'
 import type { Keeper } from '../keeper.ts'
-import { stopOf, type TaskContext, TaskFailure } from '../task.ts'
+import { stopOf } from '../../queue/intake/stop.ts'
+import { type TaskContext, TaskFailure } from '../task.ts'
 import {
   aborted,
   answerDeadlineMs,

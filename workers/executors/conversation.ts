@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Json } from '../../queue/domain/job.ts'
-import { PermanentFailure, stopOf, type TaskContext, TaskFailure } from '../task.ts'
+import { stopOf } from '../../queue/intake/stop.ts'
+import { PermanentFailure, type TaskContext, TaskFailure } from '../task.ts'
 import { makeLines } from './lines.ts'
 import type { Channel } from './process-groups.ts'
 import { type FromTask, readMessage, type StartMessage, type ToTask } from './protocol.ts'

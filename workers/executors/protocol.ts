@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Json } from '../../queue/domain/job.ts'
-import type { GpuId } from '../node-resources.ts'
+import type { GpuId } from '../../queue/domain/node.ts'
 
 /*
  * The line protocol between a worker and the process of a task (docs/worker-protocol.md): one JSON object a line, in UTF-8. The task writes to its file

@@ -1,4 +1,5 @@
-import { PermanentFailure, stopOf, TaskFailure } from '../task.ts'
+import { stopOf } from '../../queue/intake/stop.ts'
+import { PermanentFailure, TaskFailure } from '../task.ts'
 import type { GroupEnd, ProcessGroup, ProcessGroups, ProgramStart } from './process-groups.ts'
 
 /** How much of stderr goes into the message of a failure. */

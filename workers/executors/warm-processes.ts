@@ -1,4 +1,4 @@
-import type { RunLimits } from '../slots.ts'
+import type { RunLimits } from '../../queue/intake/slots.ts'
 import type { LogSink } from '../task.ts'
 import { TaskFailure } from '../task.ts'
 import { commandEnvironment } from './command-environment.ts'

@@ -10,7 +10,7 @@ import { readTasksFolders } from '../../../workers/executors/tasks-folder.ts'
 import { makeWarmRoom } from '../../../workers/executors/warm-processes.ts'
 import { ownMark } from '../../../workers/executors/worker-mark.ts'
 import { makeKeeper } from '../../../workers/keeper.ts'
-import type { Stop } from '../../../workers/task.ts'
+import type { Stop } from '../../../queue/intake/stop.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { aClaimedJob, aFolder } from '../a-run.ts'
 

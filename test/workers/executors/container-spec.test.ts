@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { containerSpec } from '../../../workers/executors/container-spec.ts'
-import type { GpuId } from '../../../workers/node-resources.ts'
+import type { GpuId } from '../../../queue/domain/node.ts'
 import { aClaimedJob } from '../a-run.ts'
 
 /** What an engine with two GPUs and four cores is asked for. */

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { Lookup } from '../../../core/checked-connect.ts'
 import type { ClaimedJob, Json } from '../../../queue/domain/job.ts'
 import { makeHttpTask } from '../../../workers/executors/http-task.ts'
-import type { Stop } from '../../../workers/task.ts'
+import type { Stop } from '../../../queue/intake/stop.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { aClaimedJob, noNotes } from '../a-run.ts'
 

@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals'
 import type { Cgroups } from '../../../workers/executors/cgroups.ts'
 import { openCgroupsV1 } from '../../../workers/executors/cgroups-v1.ts'
 import { openCgroupsV2 } from '../../../workers/executors/cgroups-v2.ts'
-import type { RunLimits } from '../../../workers/slots.ts'
+import type { RunLimits } from '../../../queue/intake/slots.ts'
 import { aFolder, aScript, isAlive, readPid } from '../a-run.ts'
 import { aStop, openCommands } from './open-commands.ts'
 

@@ -1,4 +1,4 @@
-import type { Resources } from '../queue/domain/job.ts'
+import type { Resources } from '../domain/job.ts'
 
 export interface NodeCapacity {
   /** Jobs at once, whatever they ask for. */

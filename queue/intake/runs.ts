@@ -1,8 +1,8 @@
-import type { ClaimedJob } from '../queue/domain/job.ts'
+import type { ClaimedJob } from '../domain/job.ts'
+import type { GpuId } from '../domain/node.ts'
 import type { Boot } from './boot.ts'
-import type { GpuId } from './node-resources.ts'
 import type { Grant, RunLimits } from './slots.ts'
-import type { Stop } from './task.ts'
+import type { Stop } from './stop.ts'
 
 /** A job that this process holds: from the answer to its claim until its end is stored or it is given up. */
 export interface Run {

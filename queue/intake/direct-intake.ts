@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { every } from '../core/every.ts'
-import type { Component } from '../core/lifecycle.ts'
-import { suspectFrom } from '../queue/domain/job-state.ts'
-import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
-import type { NodeLease } from './node-lease.ts'
+import { every } from '../../core/every.ts'
+import type { Component } from '../../core/lifecycle.ts'
+import { suspectFrom } from '../domain/job-state.ts'
+import type { QueueDeps } from '../use-cases/queue-deps.ts'
 import type { Run, Runs } from './runs.ts'
 import type { Grant, Slots } from './slots.ts'
+import type { Standing } from './standing.ts'
 
 /** How often Redis is looked after, and how long it must be away before jobs are taken without it: a blip is left to the reconnect. */
 const lookEveryMs = 500
@@ -19,7 +19,7 @@ export interface DirectIntakeOptions {
   tiers: readonly string[]
   tasks: readonly string[]
   slots: Slots
-  lease: NodeLease
+  lease: Standing
   runs: Runs
   /** Runs a job that was taken, and gives its slot back. Never rejects. */
   carry: (run: Run, grant: Grant) => Promise<void>

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { noResources } from '../../queue/domain/job.ts'
-import { makeSlots, type SlotRequest } from '../../workers/slots.ts'
+import { noResources } from '../../../queue/domain/job.ts'
+import { makeSlots, type SlotRequest } from '../../../queue/intake/slots.ts'
 
 const patiently = (more: Partial<SlotRequest> = {}): SlotRequest => ({
   ...{ need: noResources, waitMs: 60_000, signal: new AbortController().signal },

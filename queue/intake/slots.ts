@@ -1,5 +1,5 @@
-import type { Resources } from '../queue/domain/job.ts'
-import type { GpuId } from './node-resources.ts'
+import type { Resources } from '../domain/job.ts'
+import type { GpuId } from '../domain/node.ts'
 import {
   type Allocation,
   type FreeResources,

@@ -1,45 +1,51 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Component } from '../core/lifecycle.ts'
-import type { DeliveredJob, Delivery, DeliveryEnd } from '../queue/domain/delivery.ts'
-import { asksForResources, isSameNeed } from '../queue/domain/job.ts'
-import type { Consumer } from '../queue/store/deliveries.ts'
-import { claimJob } from '../queue/use-cases/claim-job.ts'
-import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
-import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
-import { releaseJobs } from '../queue/use-cases/release-jobs.ts'
-import { type HoldDeps, holdJob } from './hold-job.ts'
-import type { LogShipper } from './log-shipper.ts'
-import type { NodeCapacity } from './node-allocator.ts'
-import type { NodeLease } from './node-lease.ts'
-import type { GpuId } from './node-resources.ts'
-import type { Run, Runs } from './runs.ts'
-import type { RunTaskOptions } from './run-task.ts'
+import type { Component } from '../../core/lifecycle.ts'
+import { within } from '../../core/within.ts'
+import type { DeliveredJob, Delivery, DeliveryEnd } from '../domain/delivery.ts'
+import { asksForResources, isSameNeed } from '../domain/job.ts'
+import type { GpuId } from '../domain/node.ts'
+import type { Consumer } from '../store/deliveries.ts'
+import { claimJob } from '../use-cases/claim-job.ts'
+import { isWorthRetrying } from '../use-cases/finish-job.ts'
+import type { QueueDeps } from '../use-cases/queue-deps.ts'
+import { releaseJobs } from '../use-cases/release-jobs.ts'
 import { makeDirectIntake } from './direct-intake.ts'
+import type { NodeCapacity } from './node-allocator.ts'
+import type { Run, Runs } from './runs.ts'
 import { makeServiceTimes } from './service-times.ts'
 import { type Grant, makeSlots } from './slots.ts'
+import type { Standing } from './standing.ts'
 import { waitForResources } from './wait-for-resources.ts'
 
-export interface ClaimLoopOptions extends Omit<RunTaskOptions, 'hasLapsed'> {
+export interface ClaimLoopOptions {
   tiers: readonly string[]
+  /** Names of the tasks that the node runs. */
+  tasks: ReadonlySet<string>
   /** What it has for jobs, over all tiers. */
   capacity: NodeCapacity
   /** What its GPUs are called; by default indexes from 0. */
   gpuIds?: readonly GpuId[]
-  /** How long running jobs may go on after a stop was asked for; the last `killGraceMs` of it are for killing. */
-  drainDeadlineMs: number
-  /** Largest checkpoint, as JSON. */
-  checkpointBytes: number
-  lease: NodeLease
+  lease: Standing
   runs: Runs
-  logs: Pick<LogShipper, 'open'>
+  /**
+   * Sees a job that was claimed to its end: runs it, or has the node run it. Calls `onRan` when the task is over, and resolves, when its end is stored
+   * or it is the node's no more, with how long it ran in ms; null when it did not. Never rejects.
+   */
+  carry: (run: Run, onRan: () => void) => Promise<number | null>
 }
 
-export interface ClaimLoop extends Component {
-  /** Takes no more deliveries and returns those that have not begun. Running jobs go on. */
+/** Where a node's jobs come from. */
+export interface Intake extends Component {
+  /** Takes no more, and returns what has not begun. Running jobs go on. */
   stopIntake(): void
+  /** The same, and resolves when nothing comes any more, and what came is over. */
+  stop(): Promise<void>
 }
 
-type ClaimDeps = HoldDeps & Pick<QueueDeps, 'jobs' | 'deliveries' | 'claimBatch' | 'taskProfiles'>
+type ClaimDeps = Pick<
+  QueueDeps,
+  'jobs' | 'deliveries' | 'claimBatch' | 'taskProfiles' | 'signals' | 'settings' | 'metrics' | 'log'
+>
 
 /** How long a delivery waits here for a slot or a live lease; then another node may have it. */
 const slotWaitMs = 1000
@@ -56,17 +62,14 @@ const heldPerSlot = 4
 /** Weight of the newest delivery in their mean size. */
 const newest = 0.3
 
-/** How long storing the last ends may take after the drain deadline. */
-const lastWordsMs = 2000
-
 /** A delivery of a task that this node does not offer, or that asks for more than it has, goes back for longer each time, so that it does not go round and round. */
 const misplacedDelayMs = (timesTaken: number): number => Math.min(5000, 250 * 2 ** Math.min(timesTaken, 10))
 
 /**
- * Takes deliveries of its tiers and runs their jobs. A delivery waits for a slot and its resources before its job is claimed: `running` means started.
+ * Takes deliveries of a node's tiers and claims their jobs for it. A delivery waits for a slot and its resources before its job is claimed: `running` means started.
  * What can't be begun here is returned to its queue, never dropped.
  */
-export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): ClaimLoop {
+export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Intake {
   const { deliveries, metrics, settings, log } = deps
   const { tiers, capacity, lease, runs, tasks } = options
   const concurrency = capacity.slots
@@ -74,12 +77,10 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   const serviceTimes = makeServiceTimes(deps.taskProfiles)
   const meanSizes = new Map<string, number>()
   const intake = new AbortController()
-  const abandon = new AbortController()
-  let isHandingBack = false
   let consumers: Consumer[] = []
   let closing: Promise<unknown> = Promise.resolve()
 
-  const direct = makeDirectIntake(deps, { tiers, tasks: [...tasks.keys()], slots, lease, runs, carry })
+  const direct = makeDirectIntake(deps, { tiers, tasks: [...tasks], slots, lease, runs, carry })
 
   function stopIntake(): void {
     if (intake.signal.aborted) return
@@ -175,20 +176,14 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
     }
   }
 
-  /** Runs a job that is ours to its end; the slot is given back when the task is over, for the next one need not wait for Postgres. */
+  /** The slot is given back when the task is over, for the next one need not wait for Postgres. */
   async function carry(run: Run, { release }: Grant): Promise<void> {
-    if (isHandingBack) run.stopping.abort({ reason: 'stopping', killGraceMs: 0 })
     const onRan = (): void => {
       if (runs.count() < concurrency * heldPerSlot) release()
     }
     try {
-      const ranMs = await holdJob(deps, run, {
-        ...options,
-        hasLapsed: (boot) => lease.hasLapsed(boot),
-        abandon: abandon.signal,
-        onRan,
-      })
-      serviceTimes.observe(run.job.tier, run.job.task, ranMs)
+      const ranMs = await options.carry(run, onRan)
+      if (ranMs !== null) serviceTimes.observe(run.job.tier, run.job.task, ranMs)
     } finally {
       runs.end(run)
       release()
@@ -243,26 +238,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
     stopIntake,
     async stop() {
       stopIntake()
-      const { drainDeadlineMs, killGraceMs } = options
-      const graceMs = Math.min(killGraceMs, drainDeadlineMs)
-      if (!(await within(drainDeadlineMs - graceMs, runs.untilNone()))) {
-        log.info('running jobs are stopped and handed back', { runs: runs.count() })
-        isHandingBack = true
-        runs.stopAll({ reason: 'stopping', killGraceMs: graceMs })
-        if (!(await within(graceMs + lastWordsMs, runs.untilNone())))
-          log.warn('not all jobs could be handed back; the reaper takes them', { runs: runs.count() })
-      }
-      abandon.abort()
       await closing
     },
   }
-}
-
-/** True when it came to pass in time. */
-async function within(ms: number, event: Promise<void>): Promise<boolean> {
-  const over = new AbortController()
-  const late = delay(ms, false, { signal: over.signal }).catch(() => false)
-  const isInTime = await Promise.race([event.then(() => true), late])
-  over.abort()
-  return isInTime
 }

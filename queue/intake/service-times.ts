@@ -1,4 +1,4 @@
-import type { TaskProfiles } from '../queue/store/task-profiles.ts'
+import type { TaskProfiles } from '../store/task-profiles.ts'
 
 /** How long jobs of each task hold a slot here, for those who pack deliveries. */
 export interface ServiceTimes {

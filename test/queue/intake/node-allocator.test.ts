@@ -1,7 +1,11 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { noResources, type Resources } from '../../queue/domain/job.ts'
-import { type Allocation, makeNodeAllocator, type NodeCapacity } from '../../workers/node-allocator.ts'
+import { noResources, type Resources } from '../../../queue/domain/job.ts'
+import {
+  type Allocation,
+  makeNodeAllocator,
+  type NodeCapacity,
+} from '../../../queue/intake/node-allocator.ts'
 
 const capacities: fc.Arbitrary<NodeCapacity> = fc.record({
   slots: fc.integer({ min: 1, max: 12 }),

@@ -1,6 +1,6 @@
-import { every } from '../core/every.ts'
-import type { Logger } from '../core/logger.ts'
-import type { Resources } from '../queue/domain/job.ts'
+import { every } from '../../core/every.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Resources } from '../domain/job.ts'
 import { defaultOvertakes, type Grant, type Slots } from './slots.ts'
 
 const firstWaitMs = 1000

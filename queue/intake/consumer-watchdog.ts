@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { every } from '../core/every.ts'
-import type { Component } from '../core/lifecycle.ts'
-import type { Consumer, Deliveries } from '../queue/store/deliveries.ts'
-import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
+import { every } from '../../core/every.ts'
+import type { Component } from '../../core/lifecycle.ts'
+import type { Consumer, Deliveries } from '../store/deliveries.ts'
+import type { QueueDeps } from '../use-cases/queue-deps.ts'
 
 export interface ConsumerWatchdog extends Component {
   /** As that of the deliveries, but the consumer is opened anew, behind the same handle, when it is found deaf. */
