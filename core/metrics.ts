@@ -172,6 +172,11 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    leads: new Gauge({
+      name: 'noodle_leads',
+      help: 'Whether this process does the duties that only one may do at a time: 1 for yes, 0 for no.',
+      registers,
+    }),
     ledgerGap: new Gauge({
       name: 'noodle_ledger_gap',
       help: 'Jobs that do not add up, as last counted by ops; 0 at rest. missing: accepted, but neither ended nor live. surplus: ended twice, or live after its end. undelivered: queued, but not to be found in BullMQ.',

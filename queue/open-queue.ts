@@ -17,6 +17,7 @@ import type { Accepted, NewJob } from './store/jobs/accept.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import type { ProgressNote } from './store/jobs/note-progress.ts'
 import { openJobsTable } from './store/jobs-table.ts'
+import { openLeaderTable } from './store/leader-table.ts'
 import { openLedgerTable } from './store/ledger-table.ts'
 import { makeLiveLogs } from './store/live-logs.ts'
 import { openLogChunksTable } from './store/log-chunks-table.ts'
@@ -130,6 +131,8 @@ export async function openQueue(
         ...{ log, metrics },
       },
     ),
+    // Over connections of its own as the leases of nodes, so that a busy pool can't make a leader lose its own.
+    leader: openLeaderTable(leases),
     ledger: openLedgerTable(postgres),
     canaries: openCanariesTable(postgres),
     checkpoints,

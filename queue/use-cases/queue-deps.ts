@@ -16,6 +16,7 @@ import type { Accepted, NewJob } from '../store/jobs/accept.ts'
 import type { Finish } from '../store/jobs/finish.ts'
 import type { PostgresDiagnosis, RedisDiagnosis } from '../store/diagnose.ts'
 import type { JobsTable } from '../store/jobs-table.ts'
+import type { LeaderTable } from '../store/leader-table.ts'
 import type { LedgerTable } from '../store/ledger-table.ts'
 import type { LiveLogs } from '../store/live-logs.ts'
 import type { LogChunksTable } from '../store/log-chunks-table.ts'
@@ -42,6 +43,7 @@ export interface QueueDeps {
   refreshTokens: RefreshTokensTable
   audit: AuditTable
   cache: Cache
+  leader: LeaderTable
   ledger: LedgerTable
   canaries: CanariesTable
   checkpoints: CheckpointsTable
