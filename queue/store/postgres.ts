@@ -65,6 +65,8 @@ export function openPostgres(options: PostgresOptions): Postgres {
   })
   // An idle connection that breaks is replaced; without a listener it would end the process.
   pool.on('error', (error) => options.log.warn('an idle connection to Postgres broke', { error }))
+  // So does one that breaks between two statements of a transaction: the pool listens to idle ones only. The next statement tells.
+  pool.on('connect', (client) => client.on('error', () => undefined))
 
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string) {
