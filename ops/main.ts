@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readConfigOrExit } from '../core/config.ts'
 import { type Component, runProcess } from '../core/lifecycle.ts'
 import { makeLogger } from '../core/logger.ts'
@@ -5,6 +6,7 @@ import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeLeader } from './leader.ts'
 import { makeBlobSweeper } from './roles/blob-sweeper.ts'
 import { makeCanary } from './roles/canary.ts'
 import { makeDispatcher } from './roles/dispatcher.ts'
@@ -32,10 +34,14 @@ const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fie
 const metrics = makeMetrics()
 
 await migrateWhenUp(config.DATABASE_URL, log)
-const queue = await openQueue(config, { name: 'ops', log, metrics })
+// Of its own, so that a successor in the lead can end this process' sessions and no other's.
+const name = `ops ${randomBytes(4).toString('hex')}`
+const queue = await openQueue(config, { name, log, metrics })
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
 
-// Several ops processes may run: each role takes rows that no other holds, so that none needs a leader.
+const leader = makeLeader(queue.deps, `noodle ${name}`)
+
+// Several ops processes may run: most roles take rows that no other holds, so that they need no leader.
 await runProcess({
   log,
   components: [
@@ -47,6 +53,7 @@ await runProcess({
       metrics,
       log,
     }),
+    leader,
     makeDispatcher(queue.deps),
     makeReconciler(queue.deps),
     makeRedisWatcher(queue.deps),

@@ -5,6 +5,7 @@ import { makeMetrics } from '../../core/metrics.ts'
 import { makeLeader } from '../../ops/leader.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { freePort, startPlatform } from '../support/platform.ts'
 import { openTestQueue } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -69,4 +70,27 @@ test('who takes the lead from another ends its sessions first, and nobody else h
   expect(await deps.leader.take(successor, 'noodle ops 22bb', 1)).toBe(2)
   expect(await deps.leader.take(successor, 'noodle ops 33cc', 1)).toBe(2)
   expect(neighbour.hasEnded()).toBe(false)
+})
+
+test('of two ops processes one leads; when it is frozen the other does, and woken it does not lead again', async () => {
+  const ports = [await freePort(), await freePort()]
+  const platform = await startPlatform({ METRICS_PORT: String(ports[0]) })
+  const second = platform.startOps({ METRICS_PORT: String(ports[1]) })
+  const leads = async (port: number | undefined) => {
+    const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text()
+    return Number(/^noodle_leads (\d)/m.exec(text)?.[1])
+  }
+  await waitFor(async () => (await leads(ports[0])) + (await leads(ports[1])) === 1)
+  const [leader, leaderPort, other] = (await leads(ports[0]))
+    ? [platform.ops, ports[0], ports[1]]
+    : [second, ports[1], ports[0]]
+
+  leader.child.kill('SIGSTOP')
+  try {
+    await waitFor(async () => (await leads(other)) === 1)
+  } finally {
+    leader.child.kill('SIGCONT')
+  }
+  await waitFor(async () => (await leads(leaderPort)) === 0)
+  expect(await leads(other)).toBe(1)
 })

@@ -29,6 +29,8 @@ export interface Platform {
   env: Record<string, string>
   /** Starts one more worker and resolves when it takes jobs. */
   startWorker(env: Record<string, string>): Promise<PlatformProcess>
+  /** Starts one more ops process. */
+  startOps(env: Record<string, string>): PlatformProcess
   gateway: PlatformProcess
   ops: PlatformProcess
   /** An access token of the first admin. */
@@ -75,6 +77,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
       })
       return worker
     },
+    startOps: (extra) => start('ops/main.ts', { ...env, ...extra }),
     token() {
       token ??= platform
         .call('POST', '/v1/auth/token', { body: { username: 'admin', password: adminPassword } })
