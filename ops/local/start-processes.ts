@@ -1,15 +1,10 @@
-import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../core/config.ts'
 import { checkout } from './home.ts'
 import type { Kept, Running } from './keep-running.ts'
 import { startNodeProcess } from './node-process.ts'
-import { keep, stop, unlessSet, type Start } from './start.ts'
-
-/** Programs that show what a job can do, and tell nothing of the machine's files but figures. */
-const harmlessPrograms = ['date', 'echo', 'factor', 'nproc', 'seq', 'sha256sum', 'uname', 'wc']
-
-const mebibyte = 1024 * 1024
+import { keep, stop, type Start } from './start.ts'
+import { workerEnvironment } from './worker-environment.ts'
 
 /** Beyond what a process allows itself (core/lifecycle.ts). */
 const stopMarginMs = 17_000
@@ -39,15 +34,8 @@ export async function startProcesses(start: Start, env: Record<string, string>):
         signal,
       ),
     )
-  const workers = TIERS.map(({ name, cpu, memoryMb, gpu }) =>
-    keepProcess(`worker-${name}`, 'workers/main.ts', DRAIN_DEADLINE_MS, {
-      TIER: name,
-      // Each tier can be tried, whatever the machine has: it counts as one that is as large as the tier.
-      ...unlessSet('NODE_CPUS', String(Math.max(cpu, availableParallelism()))),
-      ...unlessSet('NODE_MEMORY_MB', String(Math.max(memoryMb, Math.floor(totalmem() / mebibyte)))),
-      ...unlessSet('NODE_GPUS', String(gpu)),
-      ...unlessSet('TASK_COMMAND_ALLOW', harmlessPrograms.join(',')),
-    }),
+  const workers = TIERS.map((tier) =>
+    keepProcess(`worker-${tier.name}`, 'workers/main.ts', DRAIN_DEADLINE_MS, workerEnvironment(tier)),
   )
   const ops = keepProcess('ops', 'ops/main.ts', 0)
   const gateway = keepProcess('gateway', 'api/main.ts', SHUTDOWN_DELAY_MS)
