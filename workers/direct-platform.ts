@@ -15,7 +15,7 @@ export function makeDirectPlatform(deps: QueueDeps, secretBox: SecretBox | null 
   return {
     settings: deps.settings,
     registerNode: (node, { isDraining }) => registerNode(deps, node, { leaseMs, isDraining }),
-    renew: (bootId) => deps.nodes.renew(bootId, leaseMs),
+    renew: (bootId, report) => deps.nodes.renew(bootId, leaseMs, report),
     sayGoodbye: (bootId) => deps.nodes.sayGoodbye(bootId),
     onChange: (nodeId, hear) => deps.signals.onCancel(nodeId, hear),
     endRun: (bootId, job, end, how) => endRun(deps, bootId, job, end, how),

@@ -35,6 +35,7 @@ import { makeLeaseWatchdog } from './lease-watchdog.ts'
 import { makeLogShipper } from './log-shipper.ts'
 import { makeNodeLease } from './node-lease.ts'
 import { listGpus, measureResources } from './node-resources.ts'
+import { makeNodeUseMeter } from './node-use.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRunBlobs } from './run-blobs.ts'
 import type { Task } from './task.ts'
@@ -155,6 +156,7 @@ const resources = await measureResources({
   gpus: config.NODE_GPUS,
   gpuIds: config.NODE_GPU_IDS,
 })
+const use = makeNodeUseMeter({ ...resources, log })
 const lease = makeNodeLease(workerDeps, {
   node: {
     id: nodeId,
@@ -172,6 +174,7 @@ const lease = makeNodeLease(workerDeps, {
   },
   onDraining: () => intake.stopIntake(),
   killGraceMs: config.KILL_GRACE_MS,
+  report: () => ({ isDrained: intake.isDrained(), use: use.latest() }),
 })
 const logs = makeLogShipper(workerDeps, { limitBytes: config.LOG_LIMIT_BYTES })
 const consumerWatchdog = makeConsumerWatchdog(deps, { hasFreeSlot: () => runs.count() < config.CONCURRENCY })
@@ -228,6 +231,7 @@ await runProcess({
     ...(offered.some(({ offer }) => offer.kind === 'container')
       ? [makeContainerSweeper({ address: config.TASK_CONTAINER_ENGINE, platform, runs, log })]
       : []),
+    use,
     lease,
     holder.takeFrom(intake),
     consumerWatchdog,

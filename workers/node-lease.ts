@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { every } from '../core/every.ts'
 import type { Component } from '../core/lifecycle.ts'
-import type { NodeRegistration } from '../queue/domain/node.ts'
+import type { NodeRegistration, NodeReport } from '../queue/domain/node.ts'
 import type { Boot } from '../queue/intake/boot.ts'
 import type { Runs } from '../queue/intake/runs.ts'
 import type { Standing } from '../queue/intake/standing.ts'
@@ -30,6 +30,8 @@ export interface NodeLeaseOptions {
   onDraining: () => void
   /** How long processes get between SIGTERM and SIGKILL when a job is cancelled. */
   killGraceMs: number
+  /** What each renewal tells of the node. */
+  report: () => NodeReport
 }
 
 type LeaseDeps = Pick<QueueDeps, 'newId' | 'log'> & {
@@ -103,7 +105,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     if (!boot) return register()
     const current = boot
     const sentAtMs = machineMs()
-    const renewal = await platform.renew(current.id)
+    const renewal = await platform.renew(current.id, options.report())
     if (!renewal) {
       log.warn('this node was given up, its lease ran out; it registers anew', {
         bootId: current.id,

@@ -1,7 +1,7 @@
 import type { BlobRef } from '../queue/domain/blob.ts'
 import type { ClaimedJob, Json } from '../queue/domain/job.ts'
 import type { JobState } from '../queue/domain/job-state.ts'
-import type { NodeRegistration } from '../queue/domain/node.ts'
+import type { NodeRegistration, NodeReport } from '../queue/domain/node.ts'
 import type { Artifact } from '../queue/store/artifacts-table.ts'
 import type { SizedStream, StoredBlob } from '../queue/store/blobs/blob-store.ts'
 import type { Checkpoint } from '../queue/store/checkpoints-table.ts'
@@ -21,7 +21,7 @@ export interface Platform {
   /** False when the node id belongs to another live process. */
   registerNode(node: NodeRegistration, how: { isDraining: boolean }): Promise<boolean>
   /** Renews the lease of a boot; null when it was given up. */
-  renew(bootId: string): Promise<Renewal>
+  renew(bootId: string, report: NodeReport): Promise<Renewal>
   sayGoodbye(bootId: string): Promise<void>
   /** Hears when something about the rows that the node holds has changed; some such words are lost. */
   onChange(nodeId: string, hear: () => void): Promise<void>

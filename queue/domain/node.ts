@@ -18,6 +18,28 @@ export interface Node {
   running: number
   startedAt: Date
   lastSeenAt: Date
+  /** Since when a draining node has had no jobs and takes none: it may be stopped. */
+  drainedAt: Date | null
+  use: NodeUse
+}
+
+/** How far the machine of a node is used, each 0 to 1; null for what can't be told. */
+export interface NodeUse {
+  cpu: number | null
+  memory: number | null
+  gpu: number | null
+}
+
+/** What a node tells of itself when it renews its lease. */
+export interface NodeReport {
+  /** It takes no more jobs, and has none. */
+  isDrained: boolean
+  use: NodeUse
+}
+
+export const nothingToReport: NodeReport = {
+  isDrained: false,
+  use: { cpu: null, memory: null, gpu: null },
 }
 
 /** How a GPU is told to programs: by its index, or by its UUID. */
@@ -29,7 +51,7 @@ export const hasRoomFor = (
   { cpu, memoryMb, gpu }: Resources,
 ): boolean => cpu <= node.cpus + 0.001 && memoryMb <= node.memoryMb && Math.ceil(gpu) <= node.gpus
 
-/** starting and draining arrive with scaling; a dead boot never comes back: its process registers anew. */
+/** A dead boot never comes back: its process registers anew. */
 export const nodeStates = ['ready', 'draining', 'stopped', 'dead'] as const
 export type NodeState = (typeof nodeStates)[number]
 

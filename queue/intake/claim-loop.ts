@@ -40,6 +40,8 @@ export interface Intake extends Component {
   stopIntake(): void
   /** The same, and resolves when nothing comes any more, and what came is over. */
   stop(): Promise<void>
+  /** True once intake was stopped and nothing is left of what was taken. */
+  isDrained(): boolean
 }
 
 type ClaimDeps = Pick<
@@ -79,13 +81,16 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Intak
   const intake = new AbortController()
   let consumers: Consumer[] = []
   let closing: Promise<unknown> = Promise.resolve()
+  let isClosed = false
 
   const direct = makeDirectIntake(deps, { tiers, tasks: [...tasks], slots, lease, runs, carry })
 
   function stopIntake(): void {
     if (intake.signal.aborted) return
     intake.abort()
-    closing = Promise.all([direct.stop(), ...consumers.map((consumer) => consumer.close())])
+    closing = Promise.all([direct.stop(), ...consumers.map((consumer) => consumer.close())]).then(() => {
+      isClosed = true
+    })
   }
 
   async function handle(delivery: Delivery): Promise<DeliveryEnd> {
@@ -236,6 +241,7 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Intak
       await direct.start()
     },
     stopIntake,
+    isDrained: () => isClosed && runs.count() === 0,
     async stop() {
       stopIntake()
       await closing

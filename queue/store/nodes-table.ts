@@ -1,4 +1,11 @@
-import type { Node, NodeRegistration, NodeState, TaskOffer } from '../domain/node.ts'
+import {
+  type Node,
+  type NodeRegistration,
+  type NodeReport,
+  type NodeState,
+  nothingToReport,
+  type TaskOffer,
+} from '../domain/node.ts'
 import type { Postgres } from './postgres.ts'
 import { rememberTasks } from './tasks-table.ts'
 
@@ -16,6 +23,10 @@ interface NodeRow {
   running: number
   started_at: Date
   last_seen_at: Date
+  drained_at: Date | null
+  cpu_use: number | null
+  memory_use: number | null
+  gpu_use: number | null
 }
 
 /** A row that a boot holds as running, as the renewal reports it. */
@@ -30,6 +41,7 @@ export interface HeldJob {
 export type Renewal = { state: NodeState; held: HeldJob[] } | null
 
 const columns = `id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, state, started_at, last_seen_at,
+  drained_at, cpu_use, memory_use, gpu_use,
   (SELECT count(*) FROM jobs WHERE jobs.boot_id = nodes.boot_id AND jobs.state = 'running') AS running`
 
 export type NodesTable = ReturnType<typeof openNodesTable>
@@ -68,21 +80,26 @@ export function openNodesTable(postgres: Postgres) {
       })
     },
 
-    /** Renews the lease of a boot and answers with the rows that it holds. */
-    async renew(bootId: string, leaseMs: number): Promise<Renewal> {
+    /** Renews the lease of a boot, notes what it tells of itself, and answers with the rows that it holds. */
+    async renew(
+      bootId: string,
+      leaseMs: number,
+      { isDrained, use }: NodeReport = nothingToReport,
+    ): Promise<Renewal> {
       const rows = await postgres.query<{
         state: NodeState
         held: { id: string; fence: number; hand_backs: number; is_cancel_requested: boolean }[]
       }>(
         `WITH renewed AS (
-           UPDATE nodes SET lease_expires_at = now() + $2 * interval '1 millisecond', last_seen_at = now()
+           UPDATE nodes SET lease_expires_at = now() + $2 * interval '1 millisecond', last_seen_at = now(),
+             drained_at = CASE WHEN $3 THEN coalesce(drained_at, now()) END, cpu_use = $4, memory_use = $5, gpu_use = $6
            WHERE boot_id = $1 AND state IN ('ready', 'draining') RETURNING boot_id, state
          )
          SELECT state, coalesce((
            SELECT json_agg(json_build_object('id', id, 'fence', fence, 'hand_backs', hand_backs, 'is_cancel_requested', cancel_requested_at IS NOT NULL))
            FROM jobs WHERE jobs.boot_id = renewed.boot_id AND jobs.state = 'running'), '[]') AS held
          FROM renewed`,
-        [bootId, leaseMs],
+        [bootId, leaseMs, isDrained, use.cpu, use.memory, use.gpu],
       )
       const row = rows[0]
       if (!row) return null
@@ -165,5 +182,7 @@ function toNode(row: NodeRow): Node {
     running: row.running,
     startedAt: row.started_at,
     lastSeenAt: row.last_seen_at,
+    drainedAt: row.drained_at,
+    use: { cpu: row.cpu_use, memory: row.memory_use, gpu: row.gpu_use },
   }
 }

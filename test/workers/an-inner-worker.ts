@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { type NodeReport, nothingToReport } from '../../queue/domain/node.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeClaimLoop } from '../../queue/intake/claim-loop.ts'
 import { echo, sleep } from '../../workers/executors/builtin.ts'
@@ -15,12 +16,20 @@ interface NodeSettings {
   tiers?: string[]
   concurrency?: number
   capacity?: Partial<NodeCapacity>
+  report?: () => NodeReport
+  onDraining?: () => void
 }
 
 /** A node of this process, without what takes deliveries. It is stopped after the test. */
 export function openNode(
   deps: QueueDeps,
-  { id = `node-${deps.newId()}`, tiers = ['small'], concurrency = 2 }: NodeSettings = {},
+  {
+    id = `node-${deps.newId()}`,
+    tiers = ['small'],
+    concurrency = 2,
+    report = () => nothingToReport,
+    onDraining = () => undefined,
+  }: NodeSettings = {},
 ) {
   const runs = makeRuns()
   let kills = 0
@@ -31,8 +40,9 @@ export function openNode(
       runs,
       guards: [],
       killAll: () => kills++,
-      onDraining() {},
+      onDraining,
       killGraceMs: 10,
+      report,
     },
   )
   cleanUp(() => lease.stop())
@@ -58,7 +68,12 @@ export async function startInnerWorker(
   deps: QueueDeps,
   { tiers = ['small'], concurrency = 2, capacity, ...settings }: NodeSettings = {},
 ) {
-  const node = openNode(deps, { tiers, concurrency, ...settings })
+  const node = openNode(deps, {
+    ...{ tiers, concurrency },
+    report: () => ({ ...nothingToReport, isDrained: intake.isDrained() }),
+    onDraining: () => intake.stopIntake(),
+    ...settings,
+  })
   const { lease, runs } = node
   const holder = makeJobHolder(
     { ...deps, platform: makeDirectPlatform(deps) },

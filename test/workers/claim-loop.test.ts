@@ -1,9 +1,19 @@
 import { expect, test } from '@jest/globals'
 import { QueueError } from '../../queue/domain/errors.ts'
+import { cancelJob } from '../../queue/use-cases/cancel-job.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { connected } from '../support/template-database.ts'
-import { aNode, dispatchJobs, openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
+import {
+  alice,
+  aNode,
+  dispatchJobs,
+  openTestQueue,
+  stateOf,
+  statesOf,
+  submit,
+} from '../support/test-queue.ts'
+import { waitFor } from '../support/wait-for.ts'
 import { startInnerWorker } from './an-inner-worker.ts'
 import { dispatchUntil } from './real-worker.ts'
 
@@ -128,4 +138,19 @@ test('a delivery from before its last crash does not start a suspect beside othe
   expect(await claimJob(deps, await aNode(deps), { id: suspect, seq: 1 }, true)).toMatchObject({
     id: suspect,
   })
+})
+
+test('a draining node says that it is drained once its last job has ended, and not before', async () => {
+  const { deps } = await openTestQueue()
+  const node = await startInnerWorker(deps)
+  const job = await submit(deps, { task: 'sleep', payload: { ms: 60_000 } })
+  await untilState(deps, job, 'running')
+  const seen = async () => (await node.looked(), deps.nodes.findLive(node.id))
+
+  await deps.nodes.drain(node.id)
+  expect(await seen()).toMatchObject({ state: 'draining', running: 1, drainedAt: null })
+  await cancelJob(deps, alice, job)
+  await untilState(deps, job, 'cancelled')
+  await waitFor(async () => ((await seen())?.drainedAt ?? null) !== null)
+  expect(await deps.nodes.findLive(node.id)).toMatchObject({ running: 0 })
 })

@@ -21,6 +21,13 @@ const nodeView = z
     tasks: z.array(z.string()),
     startedAt: z.iso.datetime(),
     lastSeenAt: z.iso.datetime(),
+    drainedAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('Since when a draining node has had no jobs: its process can be stopped.'),
+    use: z
+      .object({ cpu: z.number().nullable(), memory: z.number().nullable(), gpu: z.number().nullable() })
+      .describe('How far its machine is used, 0 to 1; null for what can not be told.'),
   })
   .meta({ id: 'Node' })
 
