@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { expect, test } from '@jest/globals'
 import { starterTask } from '../../../ops/cli/starter-task.ts'
@@ -8,16 +6,8 @@ import type { Json } from '../../../queue/domain/job.ts'
 import { findAllowedLibraries } from '../../../workers/executors/ffi-task.ts'
 import { toTaskOffer } from '../../../workers/executors/task-definition.ts'
 import { openTasks } from './a-tasks-folder.ts'
+import { exampleOf } from '../../support/doc-example.ts'
 import { python, pythonTest } from '../../support/python-test.ts'
-
-/** The first code of a language on a page, or below a heading of it. */
-function exampleOf(page: string, language: string, heading = ''): string {
-  const whole = readFileSync(join(import.meta.dirname, '../../../docs', page), 'utf8')
-  const text = whole.slice(whole.indexOf(`\n## ${heading}`))
-  const [, code] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'm').exec(text) ?? []
-  if (code === undefined) throw new Error(`${page} has no ${language}.`)
-  return code
-}
 
 const zlibTest = findAllowedLibraries(['libz.so.1'], silentLogger).names.length > 0 ? test : test.skip
 
