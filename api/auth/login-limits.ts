@@ -1,7 +1,7 @@
 import { ipKeyGenerator } from 'express-rate-limit'
 import { createHash } from 'node:crypto'
 import { QueueError } from '../../queue/domain/errors.ts'
-import type { GatewayDeps } from '../http/gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 
 const minuteMs = 60_000
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { Actor, User } from '../../queue/domain/user.ts'
-import type { GatewayDeps } from '../http/gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { limitLogins } from './login-limits.ts'
 import { verifyPassword } from './password.ts'
 

@@ -3,7 +3,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { ExpressAdapter } from '@bull-board/express'
 import express from 'express'
 import helmet from 'helmet'
-import type { GatewayDeps } from '../http/gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { dashboardLogin, requireDashboardLogin } from './login.ts'
 
 const basePath = '/admin/queues'

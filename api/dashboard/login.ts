@@ -3,7 +3,7 @@ import { QueueError } from '../../queue/domain/errors.ts'
 import { permissionsOfRole } from '../../queue/domain/user.ts'
 import { dashboardSeconds } from '../auth/auth.ts'
 import { checkLogin } from '../auth/sessions.ts'
-import type { GatewayDeps } from '../http/gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { contextOf } from '../http/request-context.ts'
 import { loginPage, refusedPage } from './pages.ts'
 

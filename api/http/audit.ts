@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../../queue/store/audit-table.ts'
-import type { GatewayDeps } from './gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { actorOf, type Call } from './route.ts'
 
 /** Writes down who did what by this call. */

@@ -1,13 +1,9 @@
 import type express from 'express'
 import { rateLimit as limitRequests, type RateLimitInfo, type Store } from 'express-rate-limit'
-import { QueueError } from '../../queue/domain/errors.ts'
-import type { Actor } from '../../queue/domain/user.ts'
 import type { RateCounts } from '../../queue/store/rate-counts.ts'
-import { networkOf } from '../auth/login-limits.ts'
-import type { GatewayDeps } from './gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+import { minuteMs, requestsOf, tooManyRequests } from '../limits/requests.ts'
 import { contextOf } from './request-context.ts'
-
-const minuteMs = 60_000
 
 /**
  * Requests a minute, per user, or per network without a valid token. Counted in Redis together with the other gateways', without a round trip a
@@ -24,17 +20,10 @@ export function rateLimit(deps: GatewayDeps): express.RequestHandler[] {
     legacyHeaders: false,
     store: storeOver(deps.queue.rateCounts),
     validate: false, // it would look for ipKeyGenerator by name (networkOf calls it) and check each request's count again
-    keyGenerator: (request, response) => {
-      const { actor } = contextOf(response)
-      return actor ? `requests:user:${actor.userId}` : `requests:network:${networkOf(request.ip ?? '')}`
-    },
+    keyGenerator: (request, response) => requestsOf(contextOf(response).actor, request.ip ?? ''),
     handler: (request, response, next) => {
       const { resetMs } = tellRate(request, response)
-      next(
-        new QueueError('TOO_MANY', `More than ${String(limit)} requests a minute; try again later.`, {
-          retryAfterSeconds: resetMs / 1000,
-        }),
-      )
+      next(tooManyRequests(limit, resetMs))
     },
   })
   const tell: express.RequestHandler = (request, response, next) => {
@@ -53,22 +42,6 @@ function tellRate(request: express.Request, response: express.Response): { reset
   const left = `"requests"; r=${String(rateLimit.remaining)}; t=${String(Math.max(0, Math.ceil(resetMs / 1000)))}`
   contextOf(response).rateHeaders = { RateLimit: left, 'RateLimit-Policy': policy }
   return { resetMs }
-}
-
-/** Counts jobs about to be submitted against the user's limit. @throws TOO_MANY, and then none of them is counted */
-export function takeJobs(deps: GatewayDeps, actor: Actor, count: number): void {
-  const limit = deps.config.RATE_LIMIT_JOBS_PER_MINUTE
-  if (limit === 0) return
-  const name = `jobs:user:${actor.userId}`
-  const { total, resetMs } = deps.queue.rateCounts.add(name, count, minuteMs)
-  if (total <= limit) return
-  deps.queue.rateCounts.giveBack(name, count)
-  const left = Math.max(0, limit - (total - count))
-  throw new QueueError(
-    'TOO_MANY',
-    `More than ${String(limit)} jobs a minute: ${String(left)} are left of this minute, and ${String(count)} were sent.`,
-    { retryAfterSeconds: resetMs / 1000 },
-  )
 }
 
 function storeOver(counts: RateCounts): Store {

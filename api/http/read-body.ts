@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
 import { type BodyRoom, smallBodyBytes } from './body-room.ts'
 import { HttpProblem } from './problem.ts'
-import { type JsonLimits, parseStrictJson } from './strict-json.ts'
+import { type JsonLimits, parseStrictJson } from '../contract/strict-json.ts'
 
 /** The JSON body of a request; undefined when it has none. One that is large holds `room` until the response is closed. @throws INVALID_REQUEST, OVERLOADED, 413, 415 */
 export async function readJsonBody(

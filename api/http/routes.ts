@@ -1,7 +1,7 @@
 import { authRoutes } from './auth/auth-routes.ts'
 import { clearCacheRoute } from './cache/clear-cache.ts'
 import { readLinkRoute } from './blobs/read-link.ts'
-import type { GatewayDeps } from './gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { getArtifactRoute, listArtifactsRoute } from './jobs/artifacts.ts'
 import { cancelJobRoute } from './jobs/cancel-job.ts'
 import { getJobRoute } from './jobs/get-job.ts'

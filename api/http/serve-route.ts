@@ -3,12 +3,12 @@ import { QueueError } from '../../queue/domain/errors.ts'
 import type { Actor } from '../../queue/domain/user.ts'
 import { answer, setCommonHeaders } from './answer.ts'
 import { makeBodyRoom } from './body-room.ts'
-import type { GatewayDeps } from './gateway-deps.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
 import { HttpProblem } from './problem.ts'
 import { hasBody, readJsonBody } from './read-body.ts'
 import { contextOf, type RequestContext } from './request-context.ts'
 import type { Access, Reply, Route } from './route.ts'
-import { validate } from './validate.ts'
+import { validate } from '../contract/validate.ts'
 
 /** Of bodies with large payloads, for each route that takes them. */
 const largeBodiesBytes = 134_217_728

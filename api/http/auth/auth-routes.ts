@@ -1,6 +1,6 @@
 import { beginSession, endAllSessions, endSession, refreshSession } from '../../auth/sessions.ts'
 import { loginBody, logoutBody, refreshBody, tokenView } from '../../contract/user-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 
 /** Answers with secrets are kept by nobody on the way. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { linkPath } from '../../blobs/blob-links.ts'
 import { downloadReply } from '../../blobs/send-blob.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 /** What every answer with a blob may be. */

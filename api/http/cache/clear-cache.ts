@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { faultOfPattern } from '../../../queue/domain/cache-name.ts'
 import { audit } from '../audit.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 const pattern = z

@@ -9,7 +9,7 @@ import { contentTypeOf, downloadReply } from '../../blobs/send-blob.ts'
 import { artifactView } from '../../contract/job-shapes.ts'
 import { idParam, numberText, pageOf, pageQuery, toPage } from '../../contract/page-shapes.ts'
 import { downloadResponses } from '../blobs/read-link.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 
 const ofAttempt = numberText.optional().describe('Of this attempt; by default of the newest that has ended.')

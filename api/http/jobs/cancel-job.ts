@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { cancelJob } from '../../../queue/use-cases/cancel-job.ts'
 import { jobView } from '../../contract/job-shapes.ts'
 import { idParam } from '../../contract/page-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 import { toJobView } from './job-view.ts'
 

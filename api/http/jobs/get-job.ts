@@ -2,7 +2,7 @@ import { readJob } from '../../../queue/use-cases/find-job.ts'
 import { withBlobs } from '../../../queue/use-cases/show-job.ts'
 import { jobView } from '../../contract/job-shapes.ts'
 import { idParam } from '../../contract/page-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 import { toJobView } from './job-view.ts'
 

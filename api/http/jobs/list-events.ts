@@ -4,7 +4,7 @@ import { isTerminal } from '../../../queue/domain/job-state.ts'
 import { findJob } from '../../../queue/use-cases/find-job.ts'
 import { eventView } from '../../contract/job-shapes.ts'
 import { idParam } from '../../contract/page-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 
 /** Proxies close a connection that is silent for a minute or so. */

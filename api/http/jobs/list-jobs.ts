@@ -5,7 +5,7 @@ import { tenantScope } from '../../../queue/domain/user.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import { jobView } from '../../contract/job-shapes.ts'
 import { pageOf, pageQuery, readCursor, toPage } from '../../contract/page-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 import { toJobView } from './job-view.ts'
 

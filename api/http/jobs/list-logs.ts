@@ -7,7 +7,7 @@ import { findLogTail, readLogs } from '../../../queue/use-cases/read-logs.ts'
 import { type LogLineView, logLineView } from '../../contract/job-shapes.ts'
 import { idParam, numberText, pageOf, pageQuery } from '../../contract/page-shapes.ts'
 import { toLines } from '../../logs/log-lines.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 
 const query = z.strictObject({

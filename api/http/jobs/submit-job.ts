@@ -5,12 +5,12 @@ import { findJob } from '../../../queue/use-cases/find-job.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import { isTerminal } from '../../../queue/domain/job-state.ts'
 import { jobView, submitBody } from '../../contract/job-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
-import { takeJobs } from '../rate-limit.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
+import { takeJobs } from '../../limits/take-jobs.ts'
 import { actorOf, type Call, type Reply, route } from '../route.ts'
-import { readIdempotency } from './idempotency.ts'
+import { readIdempotency } from '../../submission/idempotency.ts'
 import { toJobView } from './job-view.ts'
-import { refuseFieldsNotYet, toSpec } from './to-spec.ts'
+import { refuseFieldsNotYet, toSpec } from '../../submission/to-spec.ts'
 
 /** Longest that a submission may wait for its end. */
 const maxWaitSeconds = 60

@@ -3,7 +3,7 @@ import { QueueError } from '../../../queue/domain/errors.ts'
 import { type Node, nodeStates } from '../../../queue/domain/node.ts'
 import { pageOf, pageQuery, readCursor, toPage } from '../../contract/page-shapes.ts'
 import { audit } from '../audit.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 const nodeView = z

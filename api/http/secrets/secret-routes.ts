@@ -4,7 +4,7 @@ import { setSecret } from '../../../queue/use-cases/set-secret.ts'
 import { pageOf } from '../../contract/page-shapes.ts'
 import { secretParam, secretQuery, secretView, setSecretBody } from '../../contract/secret-shapes.ts'
 import { audit } from '../audit.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
 
 /** Whose secrets a call is about. @throws NOT_PERMITTED when it is not for the actor to say */

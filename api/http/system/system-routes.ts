@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { makeMetricsReaders } from '../../../core/metrics-readers.ts'
 import { version } from '../../../core/version.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { HttpProblem } from '../problem.ts'
 import { route } from '../route.ts'
 import { makeReadiness } from './readiness.ts'

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { taskKinds } from '../../../queue/domain/node.ts'
 import { findTask, listTasks } from '../../../queue/use-cases/catalogue.ts'
 import { pageOf } from '../../contract/page-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 const schemaView = z.record(z.string(), z.unknown())

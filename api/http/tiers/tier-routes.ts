@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { findTier, listTiers, type TierStatus } from '../../../queue/use-cases/tier-status.ts'
 import { pageOf } from '../../contract/page-shapes.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 const tierView = z

@@ -5,7 +5,7 @@ import { hashPassword } from '../../auth/password.ts'
 import { idParam, pageOf, pageQuery, readCursor, toPage } from '../../contract/page-shapes.ts'
 import { auditView, changeUserBody, createUserBody, userView } from '../../contract/user-shapes.ts'
 import { audit } from '../audit.ts'
-import type { GatewayDeps } from '../gateway-deps.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 const toUserView = ({ id, username, role, tenant, disabledAt, createdAt }: User) => ({

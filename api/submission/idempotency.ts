@@ -1,5 +1,5 @@
-import { QueueError } from '../../../queue/domain/errors.ts'
-import { idempotencyKey } from '../../contract/job-shapes.ts'
+import { QueueError } from '../../queue/domain/errors.ts'
+import { idempotencyKey } from '../contract/job-shapes.ts'
 
 /**
  * The header Idempotency-Key (draft-ietf-httpapi-idempotency-key-header-07) with what tells whether two requests are the same: the call and its body,
