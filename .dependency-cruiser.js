@@ -1,6 +1,6 @@
 /*
  * The floors of the house: imports go down only, never round.
- *   F0 core · F1 queue/domain · F2 queue/store · F3 queue/use-cases · queue/intake · queue/open-queue.ts · F4 api, workers, ops
+ *   F0 core, proto · F1 queue/domain · F2 queue/store · F3 queue/use-cases · queue/intake · queue/open-queue.ts · F4 api, workers, ops
  */
 const only = (name, from, allowed, comment) => ({
   name,
@@ -8,11 +8,12 @@ const only = (name, from, allowed, comment) => ({
   severity: 'error',
   from: { path: from },
   to: {
-    path: '^(core|queue|api|workers|ops|client|migrations|test|scripts|bench)/',
+    path: '^(core|proto|queue|api|workers|ops|client|migrations|test|scripts|bench)/',
     pathNot: [from, ...allowed],
   },
 })
 const core = '^core/'
+const proto = '^proto/'
 const domain = '^queue/domain/'
 const store = '^queue/store/'
 const useCases = '^queue/use-cases/'
@@ -23,6 +24,12 @@ const queue = '^queue/'
 export default {
   forbidden: [
     only('core-stands-alone', core, [], 'core (F0) is plumbing and knows no job.'),
+    only(
+      'proto-stands-alone',
+      proto,
+      [],
+      'proto (F0) is what the processes speak with one another and with clients.',
+    ),
     only('domain-knows-core-only', domain, [core], 'queue/domain (F1) is what is true without any I/O.'),
     only(
       'store-below-use-cases',
@@ -51,13 +58,13 @@ export default {
     only(
       'api-knows-no-other-process',
       '^api/',
-      [core, queue],
+      [core, proto, queue],
       'What api and another process both need belongs below.',
     ),
     only(
       'workers-know-no-other-process',
       '^workers/',
-      [core, queue],
+      [core, proto, queue],
       'What workers and another process both need belongs below.',
     ),
     only(
@@ -99,16 +106,16 @@ export default {
     },
     {
       name: 'no-circles',
-      comment: 'A circle has no order in which it can be read.',
+      comment: 'A circle has no order in which it can be read. (Messages of protobuf may hold one another.)',
       severity: 'error',
-      from: {},
+      from: { pathNot: '^proto/generated/' },
       to: { circular: true },
     },
     {
       name: 'product-needs-no-development-packages',
       comment: 'What runs in production must be among the dependencies.',
       severity: 'error',
-      from: { path: '^(core|queue|api|workers|ops|migrations)/' },
+      from: { path: '^(core|proto|queue|api|workers|ops|migrations)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
   ],

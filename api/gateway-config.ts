@@ -4,6 +4,13 @@ import type { Config } from '../core/config.ts'
 export const gatewayOptions = [
   'PORT',
   'HOST',
+  'GRPC_PORT',
+  'GRPC_TLS_CERT',
+  'GRPC_TLS_KEY',
+  'GRPC_TLS_CLIENT_CA',
+  'GRPC_MESSAGE_LIMIT_BYTES',
+  'GRPC_STREAMS_PER_CONNECTION',
+  'GRPC_STREAMS_PER_USER',
   'TRUST_PROXY_HOPS',
   'AUTH_JWT_SECRET',
   'AUTH_JWT_PREVIOUS_SECRETS',

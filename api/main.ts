@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http'
 import { readConfigOrExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
 import { makeLogger } from '../core/logger.ts'
+import { version } from '../core/version.ts'
+import { loadProtocol } from '../proto/load-protocol.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
@@ -14,10 +16,14 @@ import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeBlobLinks } from './blobs/blob-links.ts'
+import type { GatewayDeps } from './gateway-deps.ts'
+import { allServices } from './grpc/all-services.ts'
+import { makeGrpcServer } from './grpc/grpc-server.ts'
 import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
+import { makeReadiness } from './readiness.ts'
 
 const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
 const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'gateway' } })
@@ -30,27 +36,32 @@ const secretBox = openSecretBox(config)
 const fleet = makeFleetView(queue.deps)
 let isStopping = false
 
+const deps: GatewayDeps = {
+  queue: queue.deps,
+  auth: makeAuth({ config, queue: queue.deps }),
+  watch,
+  logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEvent }),
+  links: makeBlobLinks({
+    secret: config.AUTH_JWT_SECRET,
+    previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
+    lifeSeconds: config.BLOB_LINK_SECONDS,
+  }),
+  fleet,
+  catalogue: makeCatalogueView(queue.deps, fleet),
+  checkPayload: makeCheckPayload(),
+  secretBox,
+  config,
+  pingPostgres: () => queue.pingPostgres(),
+  isStopping: () => isStopping,
+}
 const server = createServer(
   { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
-  makeApp({
-    queue: queue.deps,
-    auth: makeAuth({ config, queue: queue.deps }),
-    watch,
-    logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEvent }),
-    links: makeBlobLinks({
-      secret: config.AUTH_JWT_SECRET,
-      previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
-      lifeSeconds: config.BLOB_LINK_SECONDS,
-    }),
-    fleet,
-    catalogue: makeCatalogueView(queue.deps, fleet),
-    checkPayload: makeCheckPayload(),
-    secretBox,
-    config,
-    pingPostgres: () => queue.pingPostgres(),
-    isStopping: () => isStopping,
-  }),
+  makeApp(deps),
 )
+const grpc =
+  config.GRPC_PORT === 0
+    ? undefined
+    : makeGrpcServer(deps, loadProtocol(), allServices(deps, makeReadiness(deps, version)))
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
 const firstAdmin: Component = {
@@ -66,19 +77,16 @@ const secretKeeper: Component = {
   stop: () => Promise.resolve(),
 }
 const listener: Component = {
-  name: 'http',
+  name: 'http and grpc',
   async start() {
+    const grpcPort = await grpc?.start()
     await listen(server, config.PORT, config.HOST)
-    log.info('gateway listens', { address: server.address() })
+    log.info('gateway listens', { address: server.address(), grpcPort })
   },
   async stop() {
     isStopping = true
     await new Promise((resolve) => setTimeout(resolve, config.SHUTDOWN_DELAY_MS)) // the balancer must see /health before the listener goes
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    server.closeIdleConnections()
-    const cutOff = setTimeout(() => server.closeAllConnections(), 5000) // streams and slow clients
-    await closed
-    clearTimeout(cutOff)
+    await Promise.all([closeHttp(), grpc?.stop()])
   },
 }
 
@@ -87,6 +95,14 @@ await runProcess({
   components: [stores, firstAdmin, secretKeeper, watch, listener],
   stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000,
 })
+
+async function closeHttp(): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cutOff = setTimeout(() => server.closeAllConnections(), 5000) // streams and slow clients
+  await closed
+  clearTimeout(cutOff)
+}
 
 function listen(on: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -63,6 +63,7 @@ try {
   const gateway = await start('../api/main.ts', {
     ...env,
     PORT: String(port),
+    GRPC_PORT: '0',
     AUTH_JWT_SECRET: 'a benchmark secret of more than thirty-two bytes',
     ADMIN_PASSWORD: password,
     LOG_LEVEL: 'warn',

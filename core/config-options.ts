@@ -1,5 +1,6 @@
 import { blobOptions } from './options/blob-options.ts'
 import { gatewayOptions } from './options/gateway-options.ts'
+import { grpcOptions } from './options/grpc-options.ts'
 import { homeOptions } from './options/home-options.ts'
 import { jobOptions } from './options/job-options.ts'
 import { processOptions } from './options/process-options.ts'
@@ -14,6 +15,7 @@ import { workerOptions } from './options/worker-options.ts'
 export const options = {
   ...processOptions,
   ...gatewayOptions,
+  ...grpcOptions,
   ...jobOptions,
   ...blobOptions,
   ...workerOptions,

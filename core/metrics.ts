@@ -21,6 +21,13 @@ export function makeMetrics() {
       buckets: durationSeconds,
       registers,
     }),
+    grpcCalls: new Histogram({
+      name: 'noodle_grpc_call_duration_seconds',
+      help: 'Time from a gRPC call to its status, by method and code; of a stream, how long it was open.',
+      labelNames: ['method', 'code'],
+      buckets: durationSeconds,
+      registers,
+    }),
     jobsAccepted: new Counter({
       name: 'noodle_jobs_accepted_total',
       help: 'Jobs that this gateway acknowledged.',

@@ -1,5 +1,5 @@
 /*
- * What must hold of the code before anything runs: format, types, lint, floors and dead code, all at once. One line each; the output of those
+ * What must hold of the code before anything runs: format, types, lint, floors, dead code and the types of the protocol, all at once. One line each; the output of those
  * that failed follows. Needs no services. Run it by `npm run check`; `npm run format` mends the format.
  */
 import { spawn } from 'node:child_process'
@@ -7,11 +7,12 @@ import { existsSync } from 'node:fs'
 
 const root = `${import.meta.dirname}/..`
 const bin = (path: string) => `${root}/node_modules/${path}`
-const floors = ['core', 'queue', 'api', 'workers', 'ops', 'migrations', 'scripts', 'test']
+const floors = ['core', 'proto', 'queue', 'api', 'workers', 'ops', 'migrations', 'scripts', 'test']
 
 const checks: { name: string; command: string[] }[] = [
   { name: 'lint', command: [bin('eslint/bin/eslint.js'), '.', '--max-warnings=0'] }, // the slowest first
   { name: 'types', command: [bin('typescript/bin/tsc')] },
+  { name: 'protocol', command: [`${root}/scripts/proto.ts`, '--check'] },
   { name: 'format', command: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'] },
   {
     name: 'floors',

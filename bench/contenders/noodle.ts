@@ -36,7 +36,7 @@ export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {
     },
     async startGateway() {
       const port = await freePort()
-      const { child, stop } = await startChild(main('api'), { ...env(), PORT: String(port) })
+      const { child, stop } = await startChild(main('api'), { ...env(), PORT: String(port), GRPC_PORT: '0' })
       const url = `http://127.0.0.1:${String(port)}`
       const headers = { 'content-type': 'application/json', authorization: `Bearer ${await logIn(url)}` }
       const job = { task: 'echo', payload }

@@ -3,7 +3,8 @@ import { checkout, credentialsFile } from './home.ts'
 import { isSet } from './start.ts'
 
 /** What somebody who started Noodle wants to know next. */
-export function greeting(url: string, home: string): string[] {
+export function greeting(up: { url: string; grpcAddress: string | undefined; home: string }): string[] {
+  const { url, grpcAddress, home } = up
   const here = (path: string): string => relative(process.cwd(), path) || '.'
   // Another terminal does not know what was set in this one.
   const noodle = isSet('NOODLE_HOME') ? `NOODLE_HOME=${home} npx noodle` : 'npx noodle'
@@ -11,6 +12,7 @@ export function greeting(url: string, home: string): string[] {
     '',
     `Noodle is up: ${url}`,
     `  calls and their reference   ${url}/docs`,
+    ...(grpcAddress === undefined ? [] : [`  gRPC                        ${grpcAddress}`]),
     `  queues                      ${url}/admin/queues`,
     `  who may log in              ${here(credentialsFile(home))}`,
     `  logs                        ${here(join(home, 'logs'))}`,

@@ -4,7 +4,7 @@ import { readConfig } from '../../core/config.ts'
 import { migrate } from '../../queue/store/migrate.ts'
 import { claimFolder } from './claim-folder.ts'
 import { runFirstJob } from './first-job.ts'
-import { chooseGatewayPort, gatewayUrl } from './gateway-port.ts'
+import { chooseGatewayPorts, gatewayAddress, gatewayUrl, tellOtherPorts } from './gateway-port.ts'
 import { greeting } from './greeting.ts'
 import { checkout, homeFolder, openHome, writeCredentials } from './home.ts'
 import { isSet, unlessSet, type Start } from './start.ts'
@@ -56,9 +56,9 @@ export async function up({ print, printError }: UpOptions): Promise<number> {
 
 async function startPlatform(start: Start): Promise<void> {
   const { home, secrets, print, stopSignal } = start
-  const config = readConfig(['PORT', 'HOST'])
-  const portWish = { host: config.HOST, wasAskedFor: isSet('PORT') }
-  await chooseGatewayPort(config.PORT, portWish) // so that a wish that can't be met is told before anything is started
+  const { HOST: host, ...wanted } = readConfig(['PORT', 'GRPC_PORT', 'HOST'])
+  const portWish = { host, isAskedFor: isSet }
+  await chooseGatewayPorts(wanted, portWish) // so that a wish that can't be met is told before anything is started
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 })
 
   const stores = await startStores(start)
@@ -68,13 +68,9 @@ async function startPlatform(start: Start): Promise<void> {
   await migrate(databaseUrl)
   stopSignal.throwIfAborted()
 
-  const port = await chooseGatewayPort(config.PORT, portWish)
-  if (port !== config.PORT && config.PORT !== 0) {
-    print(
-      `Port ${String(config.PORT)} is taken, so the gateway listens on ${String(port)}. PORT asks for a certain one.`,
-    )
-  }
-  const url = gatewayUrl(config.HOST, port)
+  const ports = await chooseGatewayPorts(wanted, portWish)
+  for (const line of tellOtherPorts(wanted, ports)) print(line)
+  const url = gatewayUrl(host, ports.PORT)
   const password = isSet('ADMIN_PASSWORD')
     ? (readConfig(['ADMIN_PASSWORD']).ADMIN_PASSWORD ?? '')
     : secrets.adminPassword
@@ -88,7 +84,8 @@ async function startPlatform(start: Start): Promise<void> {
     ...unlessSet('AUTH_JWT_SECRET', secrets.jwtSecret),
     ...unlessSet('SECRETS_KEY', secrets.secretsKey),
     ...unlessSet('BLOB_DIR', join(home, 'blobs')),
-    PORT: String(port),
+    PORT: String(ports.PORT),
+    GRPC_PORT: String(ports.GRPC_PORT),
     ADMIN_PASSWORD: password,
   })
   await untilReady(start, url)
@@ -99,7 +96,8 @@ async function startPlatform(start: Start): Promise<void> {
     if (stopSignal.aborted) throw error
     print(`The first job did not work out: ${error instanceof Error ? error.message : String(error)}`)
   }
-  for (const line of greeting(url, home)) print(line)
+  const grpcAddress = ports.GRPC_PORT === 0 ? undefined : gatewayAddress(host, ports.GRPC_PORT)
+  for (const line of greeting({ url, grpcAddress, home })) print(line)
 }
 
 function untilFired(signal: AbortSignal): Promise<void> {

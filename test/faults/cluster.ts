@@ -108,6 +108,7 @@ export async function startCluster(
       gatewayUrls.push(`http://127.0.0.1:${port}`)
       await add('gateway', name, {
         PORT: String(port),
+        GRPC_PORT: '0',
         AUTH_JWT_SECRET: 'a secret of the campaign, longer than 32 bytes',
         ADMIN_PASSWORD: adminPassword,
       })

@@ -26,6 +26,7 @@ export interface PlatformProcess {
 
 export interface Platform {
   url: string
+  grpcAddress: string
   env: Record<string, string>
   /** Starts one more worker and resolves when it takes jobs. */
   startWorker(env: Record<string, string>): Promise<PlatformProcess>
@@ -44,12 +45,14 @@ export interface Platform {
 
 /** The real processes on this test's stores: a gateway and ops, ready; they are stopped after the test, and must exit 0. */
 export async function startPlatform(settings: Record<string, string> = {}): Promise<Platform> {
-  const [databaseUrl, redisUrl, port] = [await testDatabase(), await testRedis(), await freePort()]
+  const [databaseUrl, redisUrl] = [await testDatabase(), await testRedis()]
+  const [port, grpcPort] = [await freePort(), await freePort()]
   const url = `http://127.0.0.1:${String(port)}`
   const env = {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     PORT: String(port),
+    GRPC_PORT: String(grpcPort),
     AUTH_JWT_SECRET: jwtSecret,
     ADMIN_PASSWORD: adminPassword,
     BLOB_DIR: testBlobDir(),
@@ -67,6 +70,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   let token: Promise<string> | undefined
   const platform: Platform = {
     url,
+    grpcAddress: `127.0.0.1:${String(grpcPort)}`,
     env,
     ops,
     gateway,

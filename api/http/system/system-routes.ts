@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { makeMetricsReaders } from '../../../core/metrics-readers.ts'
 import { version } from '../../../core/version.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
+import { makeReadiness } from '../../readiness.ts'
 import { HttpProblem } from '../problem.ts'
 import { route } from '../route.ts'
-import { makeReadiness } from './readiness.ts'
 
 export const systemRoutes = (deps: GatewayDeps) => {
   const readiness = makeReadiness(deps, version)

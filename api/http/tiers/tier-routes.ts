@@ -1,46 +1,9 @@
 import { z } from 'zod'
-import { findTier, listTiers, type TierStatus } from '../../../queue/use-cases/tier-status.ts'
+import { findTier, listTiers } from '../../../queue/use-cases/tier-status.ts'
 import { pageOf } from '../../contract/page-shapes.ts'
+import { tierView, toTierView } from '../../contract/tier-view.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
-
-const tierView = z
-  .object({
-    tier: z.string(),
-    size: z.object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() }),
-    pending: z.number(),
-    queued: z.number(),
-    running: z.number(),
-    oldestWaitMs: z.number(),
-    replicas: z.object({
-      ready: z.number(),
-      starting: z.number(),
-      draining: z.number(),
-      desired: z
-        .number()
-        .describe('Nodes that should be there; until autoscaling arrives, those that are ready.'),
-    }),
-    arrivalsPerSecond: z.number().describe('Over the last minute.'),
-    finishesPerSecond: z.number().describe('Over the last minute.'),
-    paused: z.boolean(),
-  })
-  .meta({ id: 'Tier' })
-
-function toTierView(status: TierStatus): z.output<typeof tierView> {
-  const { cpu, memoryMb, gpu } = status.size
-  return {
-    tier: status.tier,
-    size: { cpu, memoryMb, gpu },
-    pending: status.pending,
-    queued: status.queued,
-    running: status.running,
-    oldestWaitMs: Math.round(status.oldestWaitMs),
-    replicas: { ...status.replicas, starting: 0, desired: status.replicas.ready },
-    arrivalsPerSecond: status.arrivalsPerSecond,
-    finishesPerSecond: status.finishesPerSecond,
-    paused: false,
-  }
-}
 
 export const tierRoutes = (deps: GatewayDeps) => [
   route({

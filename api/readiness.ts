@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { isLate } from '../../../queue/domain/canary.ts'
-import type { GatewayDeps } from '../../gateway-deps.ts'
+import { isLate } from '../queue/domain/canary.ts'
+import type { GatewayDeps } from './gateway-deps.ts'
 
 export interface Readiness {
   status: 'ok' | 'degraded' | 'unavailable'

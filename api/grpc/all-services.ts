@@ -1,0 +1,18 @@
+import type { Readiness } from '../readiness.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+import { healthService } from './health/health-service.ts'
+import { jobService } from './jobs/job-service.ts'
+import type { Service } from './method.ts'
+
+/** Every service of the gateway. */
+export function allServices(deps: GatewayDeps, readiness: () => Promise<Readiness>): Service[] {
+  const services = [jobService(deps)]
+  return [
+    ...services,
+    healthService(
+      deps,
+      readiness,
+      services.map(({ name }) => name),
+    ),
+  ]
+}

@@ -1,0 +1,61 @@
+import { every } from '../../core/every.ts'
+import type { Component } from '../../core/lifecycle.ts'
+import { QueueError } from '../../queue/domain/errors.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+
+/** A token may expire, or its user be disabled, while a stream is open: it ends within this. */
+const recheckMs = 5000
+
+export interface OpenStream {
+  /** Rejects when who opened it may not any more. */
+  recheck(): Promise<void>
+  /** Ends it with what its client is told. */
+  end(error: Error): void
+}
+
+/** The streams that are open on this gateway, per user. */
+export interface OpenStreams extends Component {
+  /** @param owner whose streams are counted together. @returns what ends the counting. @throws TOO_MANY */
+  enter(owner: string, stream: OpenStream): () => void
+  endAll(error: Error): void
+}
+
+export function makeOpenStreams(deps: GatewayDeps): OpenStreams {
+  const most = deps.config.GRPC_STREAMS_PER_USER
+  const streams = new Set<OpenStream>()
+  const counts = new Map<string, number>()
+  const loop = every(
+    recheckMs,
+    async () => {
+      await Promise.all(
+        [...streams].map((one) => one.recheck().catch((error: unknown) => one.end(error as Error))),
+      )
+    },
+    { name: 'grpc streams', log: deps.queue.log },
+  )
+  return {
+    name: loop.name,
+    start: () => loop.start(),
+    stop: () => loop.stop(),
+    enter(owner, stream) {
+      const count = counts.get(owner) ?? 0
+      if (count >= most)
+        throw new QueueError(
+          'TOO_MANY',
+          `More than ${String(most)} streams are open (GRPC_STREAMS_PER_USER); end one first.`,
+          { retryAfterSeconds: 1 },
+        )
+      counts.set(owner, count + 1)
+      streams.add(stream)
+      return () => {
+        if (!streams.delete(stream)) return
+        const left = (counts.get(owner) ?? 1) - 1
+        if (left > 0) counts.set(owner, left)
+        else counts.delete(owner)
+      }
+    },
+    endAll(error) {
+      for (const stream of [...streams]) stream.end(error)
+    },
+  }
+}

@@ -1,0 +1,57 @@
+/*
+ * Makes the types of messages in proto/generated from the .proto files: `npm run proto` after a change of them. With --check nothing is written,
+ * and it fails when they differ.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { protocolFiles } from '../proto/load-protocol.ts'
+
+const root = join(import.meta.dirname, '..')
+const generated = join(root, 'proto/generated')
+const generator = join(root, 'node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js')
+
+if (process.argv.includes('--check')) {
+  const made = mkdtempSync(join(tmpdir(), 'noodle-proto-'))
+  try {
+    generate(made)
+    const differing = differences(filesOf(made), filesOf(generated))
+    if (differing.length > 0) {
+      console.log(`Not as the .proto files say; \`npm run proto\` mends it:\n${differing.join('\n')}`)
+      process.exitCode = 1
+    }
+  } finally {
+    rmSync(made, { recursive: true })
+  }
+} else {
+  rmSync(generated, { recursive: true, force: true })
+  generate(generated)
+}
+
+/** With the options of `messageOptions`. */
+function generate(folder: string): void {
+  execFileSync(
+    process.execPath,
+    [
+      ...[generator, '--longs=String', '--enums=String', '--defaults', '--oneofs', '--grpcLib=@grpc/grpc-js'],
+      ...['--importFileExtension=.ts', '-I', 'proto', '-O', folder, ...protocolFiles],
+    ],
+    { cwd: root },
+  )
+  // Types of whole packages, for a loader that nobody here uses.
+  for (const name of readdirSync(folder)) if (name.endsWith('.ts')) rmSync(join(folder, name))
+}
+
+function filesOf(folder: string): Map<string, string> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]))
+}
+
+function differences(made: Map<string, string>, found: Map<string, string>): string[] {
+  return [...new Set([...made.keys(), ...found.keys()])]
+    .filter((name) => made.get(name) !== found.get(name))
+    .sort()
+}
