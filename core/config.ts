@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
 import { options } from './config-options.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { withPassword } from './url-password.ts'
 
 export type OptionName = keyof typeof options
 export type Config = { [K in OptionName]: z.output<(typeof options)[K]> }
@@ -36,7 +37,7 @@ export function readConfig<K extends OptionName>(
   for (const name of names) {
     const raw = rawValue(name, env, file, problems)
     const parsed = options[name].safeParse(raw)
-    if (parsed.success) values[name] = parsed.data
+    if (parsed.success) values[name] = withItsPassword(name, parsed.data, { env, file, problems })
     else
       problems.push(
         ...parsed.error.issues.map((issue) =>
@@ -75,6 +76,30 @@ function rawValue(
     }
   }
   return env[name] || file[name]
+}
+
+/** So that a password can be a file of its own, while the address stands in the open. */
+const passwordOf: Partial<Record<OptionName, OptionName>> = {
+  DATABASE_URL: 'DATABASE_PASSWORD',
+  REDIS_URL: 'REDIS_PASSWORD',
+  CACHE_REDIS_URL: 'CACHE_REDIS_PASSWORD',
+}
+
+function withItsPassword(
+  name: OptionName,
+  value: unknown,
+  { env, file, problems }: { env: NodeJS.ProcessEnv; file: Record<string, unknown>; problems: string[] },
+): unknown {
+  const option = passwordOf[name]
+  if (!option || typeof value !== 'string') return value
+  const password = rawValue(option, env, file, problems)
+  if (typeof password !== 'string' || password === '') return value
+  try {
+    return withPassword(value, password)
+  } catch (error) {
+    problems.push(`${option}: ${name} ${error instanceof Error ? error.message : String(error)}.`)
+    return value
+  }
 }
 
 function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record<string, unknown> {

@@ -3,6 +3,12 @@ import { integer } from './kinds.ts'
 
 /** The options of all processes: logs, stores, and the cache. */
 export const processOptions = {
+  NODE_TYPE: z
+    .enum(['master', 'worker'])
+    .optional()
+    .describe(
+      'What a container of the image runs (docs/deploy.md): `master`, which is gateway and ops, or `worker`.',
+    ),
   LOG_LEVEL: z
     .string()
     .transform((text) => text.toLowerCase())
@@ -17,6 +23,11 @@ export const processOptions = {
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
     .describe('Where Postgres is, with user and password.')
+    .meta({ secret: true }),
+  DATABASE_PASSWORD: z
+    .string()
+    .optional()
+    .describe('The password for DATABASE_URL, when it is not in there.')
     .meta({ secret: true }),
   DATABASE_POOL_SIZE: integer(2, 200)
     .default(10)
@@ -33,6 +44,11 @@ export const processOptions = {
       'Where the queue Redis is, with its password. It must not evict (`maxmemory-policy noeviction`) and should append (`appendonly yes`).',
     )
     .meta({ secret: true }),
+  REDIS_PASSWORD: z
+    .string()
+    .optional()
+    .describe('The password for REDIS_URL, when it is not in there.')
+    .meta({ secret: true }),
   CACHE_REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
@@ -40,6 +56,11 @@ export const processOptions = {
     .describe(
       'Where the cache Redis is, which may evict; by default the queue Redis serves, and then ended jobs are cached in processes only, so that it stays small.',
     )
+    .meta({ secret: true }),
+  CACHE_REDIS_PASSWORD: z
+    .string()
+    .optional()
+    .describe('The password for CACHE_REDIS_URL, when it is not in there.')
     .meta({ secret: true }),
   CACHE_LOCAL_BYTES: integer(0)
     .default(33_554_432)

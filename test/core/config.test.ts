@@ -92,3 +92,26 @@ test('LOG_LEVEL is taken in any case, and large is the tier heavy', () => {
     TIER: ['small', 'heavy'],
   })
 })
+
+test('a password of its own goes into the URL that has none', () => {
+  const dir = folder({ password: 'a/b@c:d\n' })
+  const env = {
+    DATABASE_URL: 'postgres://noodle@db:5432/noodle',
+    DATABASE_PASSWORD_FILE: join(dir, 'password'),
+    REDIS_URL: 'redis://noodle:here@queue:6379',
+    REDIS_PASSWORD: 'not taken',
+    CACHE_REDIS_URL: 'redis://cache:6379',
+    CACHE_REDIS_PASSWORD: 'soup',
+  }
+  const config = readConfig(['DATABASE_URL', 'REDIS_URL', 'CACHE_REDIS_URL'], env)
+  expect(config.DATABASE_URL).toBe('postgres://noodle:a%2Fb%40c%3Ad@db:5432/noodle')
+  expect(config.REDIS_URL).toBe(env.REDIS_URL)
+  expect(config.CACHE_REDIS_URL).toBe('redis://:soup@cache:6379')
+})
+
+test('a password that can not go into its URL is an error that names both', () => {
+  const env = { DATABASE_URL: 'postgres:///noodle?host=/run/postgresql', DATABASE_PASSWORD: 'soup' }
+  expect(problemsOf(() => readConfig(['DATABASE_URL'], env))).toEqual([
+    'DATABASE_PASSWORD: DATABASE_URL names no host, so a password can not be put into it.',
+  ])
+})
