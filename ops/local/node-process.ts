@@ -10,8 +10,8 @@ export interface NodeProcessOptions {
   main: string
   /** Options that are set for it, over what we inherit. */
   env: Readonly<Record<string, string>>
-  /** Gets what it prints, appended. */
-  logFile: string
+  /** Gets what it prints, appended; by default it prints where we do. */
+  logFile?: string
   /** How long it may take to end in order; then it is killed. */
   stopDeadlineMs: number
   /** Kills it when it fires, whatever it is doing. */
@@ -24,18 +24,19 @@ const shownLines = 12
 /**
  * Starts one of our processes and resolves when it says that it works (core/lifecycle.ts). It has a process group of its own, so that Ctrl-C in a terminal
  * reaches only us, and a channel to us, by whose end it learns that we are gone, however we went.
- * @throws Error with the end of its log, when it ends before
+ * @throws Error with the end of its log file, when it ends before
  */
 export async function startNodeProcess(options: NodeProcessOptions, signal: AbortSignal): Promise<Running> {
-  const logFd = openLog(options.logFile)
-  const startsAt = statSync(options.logFile).size
+  const { logFile } = options
+  const log = logFile === undefined ? 'inherit' : openLog(logFile)
+  const startsAt = logFile === undefined ? 0 : statSync(logFile).size
   const child = fork(options.main, [], {
     env: childEnvironment(options.env),
     execArgv: [],
-    stdio: ['ignore', logFd, logFd, 'ipc'],
+    stdio: ['ignore', log, log, 'ipc'],
     detached: true,
   })
-  closeSync(logFd)
+  if (log !== 'inherit') closeSync(log)
   let hasEnded = false
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`it could not be started: ${error.message}`))
@@ -68,6 +69,7 @@ export async function startNodeProcess(options: NodeProcessOptions, signal: Abor
   const how = await Promise.race([works, ended])
   signal.removeEventListener('abort', giveIn)
   if (how === undefined) return { ended, stop }
-  const output = readFileSync(options.logFile).subarray(startsAt).toString('utf8')
-  throw new Error(`${how}. The end of ${options.logFile}:\n${lastLines(output, shownLines)}`)
+  if (logFile === undefined) throw new Error(how)
+  const output = readFileSync(logFile).subarray(startsAt).toString('utf8')
+  throw new Error(`${how}. The end of ${logFile}:\n${lastLines(output, shownLines)}`)
 }

@@ -19,7 +19,7 @@ export interface Start {
 
 /** Starts a part of the platform and keeps it up. */
 export function keep<T extends Running>(
-  { print, giveUp, stopSignal }: Start,
+  { print, giveUp, stopSignal }: Pick<Start, 'print' | 'giveUp' | 'stopSignal'>,
   name: string,
   begin: (signal: AbortSignal) => Promise<T>,
 ): Promise<Kept<T>> {

@@ -12,6 +12,7 @@ import { startProcesses } from './start-processes.ts'
 import { startStores } from './start-stores.ts'
 import { hearSignals } from './stop-signals.ts'
 import { writeRunningState } from './state-file.ts'
+import { untilFired } from './until-fired.ts'
 import { untilReady } from './until-ready.ts'
 
 export interface UpOptions {
@@ -98,11 +99,4 @@ async function startPlatform(start: Start): Promise<void> {
   }
   const grpcAddress = ports.GRPC_PORT === 0 ? undefined : gatewayAddress(host, ports.GRPC_PORT)
   for (const line of greeting({ url, grpcAddress, home })) print(line)
-}
-
-function untilFired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

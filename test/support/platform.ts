@@ -60,8 +60,8 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     LOG_LEVEL: 'debug',
     ...settings,
   }
-  const ops = start('ops/main.ts', env)
-  const gateway = start('api/main.ts', env)
+  const ops = startProcess('ops/main.ts', env)
+  const gateway = startProcess('api/main.ts', env)
   await waitFor(async () => (await fetch(`${url}/ready`)).ok, {
     timeoutMs: processMs,
     what: `the gateway to be ready: ${gateway.output()}`,
@@ -75,13 +75,13 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     ops,
     gateway,
     async startWorker(extra) {
-      const worker = start('workers/main.ts', { ...env, ...extra })
+      const worker = startProcess('workers/main.ts', { ...env, ...extra })
       await once(worker.child, 'message', { signal: AbortSignal.timeout(processMs) }).catch(() => {
         throw new Error(`The worker did not start:\n${worker.output()}`)
       })
       return worker
     },
-    startOps: (extra) => start('ops/main.ts', { ...env, ...extra }),
+    startOps: (extra) => startProcess('ops/main.ts', { ...env, ...extra }),
     token() {
       token ??= platform
         .call('POST', '/v1/auth/token', { body: { username: 'admin', password: adminPassword } })
@@ -109,7 +109,8 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   return platform
 }
 
-function start(main: string, env: Record<string, string>): PlatformProcess {
+/** Starts one of the product's processes; it is stopped after the test, and must exit 0 then. */
+export function startProcess(main: string, env: Record<string, string>): PlatformProcess {
   const child = spawn(process.execPath, [join(root, main)], {
     cwd: root,
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
