@@ -14,6 +14,7 @@ import { diagnosePostgres, diagnoseRedis } from './store/diagnose.ts'
 import { makeEpochKeeper } from './store/epoch.ts'
 import type { CachedAsk } from './store/jobs/accept-cached.ts'
 import type { Accepted, NewJob } from './store/jobs/accept.ts'
+import type { Claim } from './store/jobs/claim.ts'
 import type { Finish } from './store/jobs/finish.ts'
 import type { ProgressNote } from './store/jobs/note-progress.ts'
 import { openJobsTable } from './store/jobs-table.ts'
@@ -172,41 +173,25 @@ export async function openQueue(
       maxInFlight: 2,
       isItemFault: isRowFault,
     }),
-    claimBatch: makeBatch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>({
-      write: (items) => perBoot(items, (bootId, own) => claim(bootId, own)),
+    claimBatch: makeBatch<Claim, ClaimedJob | null>({
+      write: (claims) => jobs.claim(claims, suspectFrom(config.CRASH_LIMIT)),
       maxInFlight: 2, // so that a job which comes alone need not wait for the end of the claim before
     }),
     progressBatch: makeBatch<{ bootId: string; note: ProgressNote }, void>({
-      write: (items) =>
-        perBoot(items, async (bootId, own) => {
-          await jobs.noteProgress(
-            bootId,
-            own.map(({ note }) => note),
-          )
-          signals.tellChanged(own.map(({ note }) => note.id))
-          return own.map(() => undefined)
-        }),
+      async write(items) {
+        await jobs.noteProgress(items)
+        signals.tellChanged(items.map(({ note }) => note.id))
+        return items.map(() => undefined)
+      },
       isItemFault: isRowFault,
     }),
     checkpointBatch: makeBatch<{ bootId: string; checkpoint: Checkpoint }, boolean>({
-      write: (items) =>
-        perBoot(items, (bootId, own) =>
-          checkpoints.keep(
-            bootId,
-            own.map(({ checkpoint }) => checkpoint),
-          ),
-        ),
+      write: (items) => checkpoints.keep(items),
       maxItems: 20, // they may be large
       isItemFault: isRowFault,
     }),
     finishBatch: makeBatch<{ bootId: string; finish: Finish }, JobState | null>({
-      write: (items) =>
-        perBoot(items, (bootId, own) =>
-          jobs.finish(
-            bootId,
-            own.map(({ finish }) => finish),
-          ),
-        ),
+      write: (items) => jobs.finish(items),
       isItemFault: isRowFault,
     }),
     tiers: config.TIERS,
@@ -228,19 +213,6 @@ export async function openQueue(
 
   const fastPath = makeFastPath(deps)
 
-  async function claim(
-    bootId: string,
-    items: readonly { id: string; isAlone: boolean }[],
-  ): Promise<(ClaimedJob | null)[]> {
-    const rows = await jobs.claim(bootId, items, suspectFrom(config.CRASH_LIMIT))
-    const claimed = new Map(rows.map((job) => [job.id, job]))
-    return items.map(({ id }) => {
-      const job = claimed.get(id) ?? null
-      claimed.delete(id) // a delivery that came twice in one round starts one run
-      return job
-    })
-  }
-
   return {
     deps,
     async pingPostgres() {
@@ -258,18 +230,4 @@ export async function openQueue(
       blobs.close()
     },
   }
-}
-
-/** A process has one boot nearly always; a round may see two while it registers anew. */
-async function perBoot<In extends { bootId: string }, Out>(
-  items: In[],
-  write: (bootId: string, own: In[]) => Promise<Out[]>,
-): Promise<Out[]> {
-  const results = new Map<In, Out>()
-  for (const bootId of new Set(items.map((item) => item.bootId))) {
-    const own = items.filter((item) => item.bootId === bootId)
-    const answers = await write(bootId, own)
-    own.forEach((item, i) => results.set(item, answers[i] as Out))
-  }
-  return items.map((item) => results.get(item) as Out)
 }

@@ -2,7 +2,7 @@ import { acceptAllOrNone } from './jobs/accept-all-or-none.ts'
 import { acceptCached, type CachedAsk } from './jobs/accept-cached.ts'
 import { acceptJobs, type FastLane, type NewJob } from './jobs/accept.ts'
 import { cancelUnstarted, requestCancel } from './jobs/cancel.ts'
-import { claimJobs } from './jobs/claim.ts'
+import { type Claim, claimJobs } from './jobs/claim.ts'
 import {
   countQueued,
   dispatchReady,
@@ -15,11 +15,12 @@ import {
 import { expireOverdue } from './jobs/expire.ts'
 import { findExisting } from './jobs/find-existing.ts'
 import { findDispatched } from './jobs/find-dispatched.ts'
+import { findHeld, findStarts } from './jobs/find-held.ts'
 import { findQueued } from './jobs/find-queued.ts'
 import { countQueuedNeeds } from './jobs/count-queued-needs.ts'
 import { countQueuedTasks } from './jobs/count-queued-tasks.ts'
-import { type Finish, finishJobs } from './jobs/finish.ts'
-import { noteProgress, type ProgressNote } from './jobs/note-progress.ts'
+import { finishJobs } from './jobs/finish.ts'
+import { noteProgress } from './jobs/note-progress.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
 import {
   countTiers,
@@ -60,11 +61,10 @@ export function openJobsTable(postgres: Postgres) {
     redispatch: (jobs: Parameters<typeof redispatch>[1], suspectFrom: number) =>
       redispatch(postgres, jobs, suspectFrom),
     touchDeliveries: (ids: readonly string[]) => touchDeliveries(postgres, ids),
-    claim: (bootId: string, jobs: Parameters<typeof claimJobs>[2], suspectFrom: number) =>
-      claimJobs(postgres, bootId, jobs, suspectFrom),
+    claim: (claims: readonly Claim[], suspectFrom: number) => claimJobs(postgres, claims, suspectFrom),
     take: (input: Parameters<typeof takeJobs>[1]) => takeJobs(postgres, input),
-    noteProgress: (bootId: string, notes: readonly ProgressNote[]) => noteProgress(postgres, bootId, notes),
-    finish: (bootId: string, finishes: readonly Finish[]) => finishJobs(postgres, bootId, finishes),
+    noteProgress: (notes: Parameters<typeof noteProgress>[1]) => noteProgress(postgres, notes),
+    finish: (finishes: Parameters<typeof finishJobs>[1]) => finishJobs(postgres, finishes),
     reapDeadNodes: (options: Parameters<typeof reapDeadNodes>[1]) => reapDeadNodes(postgres, options),
     cancelUnstarted: (id: string, tenant: string | null) => cancelUnstarted(postgres, id, tenant),
     requestCancel: (id: string, tenant: string | null) => requestCancel(postgres, id, tenant),
@@ -77,6 +77,8 @@ export function openJobsTable(postgres: Postgres) {
     findEnded: (ids: readonly string[]) => findEnded(postgres, ids),
     findProgress: (id: string) => findProgress(postgres, id),
     findRunning: (ids: readonly string[]) => findRunning(postgres, ids),
+    findHeld: (bootId: string, ids: readonly string[]) => findHeld(postgres, bootId, ids),
+    findStarts: (bootId: string, ids: readonly string[]) => findStarts(postgres, bootId, ids),
     listFences: (ids: readonly string[]) => listFences(postgres, ids),
     countTiers: () => countTiers(postgres),
     countQueuedNeeds: () => countQueuedNeeds(postgres),

@@ -13,6 +13,7 @@ import type { Cache } from '../store/cache.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { CachedAsk } from '../store/jobs/accept-cached.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
+import type { Claim } from '../store/jobs/claim.ts'
 import type { Finish } from '../store/jobs/finish.ts'
 import type { PostgresDiagnosis, RedisDiagnosis } from '../store/diagnose.ts'
 import type { JobsTable } from '../store/jobs-table.ts'
@@ -65,7 +66,7 @@ export interface QueueDeps {
   /** Group commits: what arrives while a write is in flight goes together in the next. */
   acceptBatch: Batch<NewJob, Accepted>
   answerBatch: Batch<CachedAsk, Job | null>
-  claimBatch: Batch<{ bootId: string; id: string; isAlone: boolean }, ClaimedJob | null>
+  claimBatch: Batch<Claim, ClaimedJob | null>
   progressBatch: Batch<{ bootId: string; note: ProgressNote }, void>
   checkpointBatch: Batch<{ bootId: string; checkpoint: Checkpoint }, boolean>
   finishBatch: Batch<{ bootId: string; finish: Finish }, JobState | null>

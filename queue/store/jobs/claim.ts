@@ -29,51 +29,63 @@ export interface ClaimedRow {
   waited_ms: number
 }
 
+/** `isAlone`: nothing runs beside it on its node, so it may be a suspect. */
+export interface Claim {
+  bootId: string
+  id: string
+  isAlone: boolean
+}
+
 /** Of a statement that updates jobs, for its RETURNING. */
 export const claimedColumns = `jobs.id, jobs.tenant, jobs.task, jobs.tier, jobs.payload, jobs.payload_ref, jobs.cpu, jobs.memory_mb, jobs.gpu, jobs.timeout_ms, jobs.max_attempts, jobs.backoff_ms,
   jobs.backoff_strategy, jobs.escalate_tier, jobs.attempt, jobs.failures, jobs.hand_backs, jobs.fence, jobs.cache_key,
   greatest(0, extract(epoch FROM now() - jobs.due_at) * 1000)::float8 AS waited_ms`
 
 /**
- * T3: a node claims jobs that a delivery named. A suspect, with so many crashes, only where it runs alone: an older delivery does not know that yet. The claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
- * Jobs that are not in the answer are somebody else's, ended, or gone: their delivery is forgotten.
+ * T3: nodes claim jobs that deliveries named, each under its own boot. A suspect, with so many crashes, only where it runs alone: an older delivery does not know that yet. A claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
+ * Answers for each with the job; null for one that is somebody else's, ended, or gone: its delivery is forgotten. A job that is asked for twice in one
+ * round starts one run.
  */
 export async function claimJobs(
   postgres: Postgres,
-  bootId: string,
-  jobs: readonly { id: string; isAlone: boolean }[],
+  claims: readonly Claim[],
   suspectFrom: number,
-): Promise<ClaimedJob[]> {
+): Promise<(ClaimedJob | null)[]> {
+  const asked = new Map(claims.toReversed().map((claim) => [claim.id, claim])) // the first who asks for a job
+  const first = [...asked.values()]
   const rows = await postgres.query<ClaimedRow>(
-    `WITH node AS (
+    `WITH input AS (
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $5::boolean[]) AS t(id, boot_id, is_alone)
+     ), node AS (
        -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.
-       SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state IN ('ready', 'draining') FOR KEY SHARE
+       SELECT id, boot_id FROM nodes WHERE boot_id = ANY($2::uuid[]) AND state IN ('ready', 'draining') ORDER BY boot_id FOR KEY SHARE
      ), locked AS MATERIALIZED (
        -- By id alone: were the state asked here, its partial index might be read from end to end.
        SELECT jobs.id, state, format_version, expires_at, crashes FROM jobs
-       WHERE jobs.id = ANY($2::uuid[]) AND EXISTS (SELECT FROM node)
+       WHERE jobs.id = ANY($1::uuid[]) AND EXISTS (SELECT FROM node)
        ORDER BY jobs.id FOR UPDATE
      ), claimed AS (
        UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL, event_seq = jobs.event_seq + 1
-       FROM locked, node, platform
-       WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
-         AND (locked.crashes < $4::integer OR jobs.id = ANY($5::uuid[]))
+       FROM locked, input, node, platform
+       WHERE jobs.id = locked.id AND input.id = locked.id AND node.boot_id = input.boot_id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
+         AND (locked.crashes < $4::integer OR input.is_alone)
        RETURNING ${claimedColumns}, jobs.event_seq, jobs.node_id
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
      SELECT * FROM claimed`,
     [
-      bootId,
-      jobs.map(({ id }) => id),
+      first.map(({ id }) => id),
+      first.map(({ bootId }) => bootId),
       formatVersion,
       suspectFrom,
-      jobs.filter(({ isAlone }) => isAlone).map(({ id }) => id),
+      first.map(({ isAlone }) => isAlone),
     ],
     'claim-jobs',
   )
-  return rows.map(toClaimedJob)
+  const claimed = new Map(rows.map((row) => [row.id, toClaimedJob(row)]))
+  return claims.map((claim) => (asked.get(claim.id) === claim ? (claimed.get(claim.id) ?? null) : null))
 }
 
 export const toClaimedJob = (row: ClaimedRow): ClaimedJob => ({

@@ -13,22 +13,21 @@ export type Finish = { id: string; fence: number; usage: Usage | null } &
   )
 
 /**
- * T4, T5 and T6: the holder ends attempts. Answers with the state that each job went to, or null when it was not its holder's any more: then
+ * T4, T5 and T6: holders end attempts, each under its own boot. Answers with the state that each job went to, or null when it was not its holder's any more: then
  * nothing was changed, and nothing may be reported. A job that failed or was handed back under a cancel flag becomes cancelled.
  */
 export async function finishJobs(
   postgres: Postgres,
-  bootId: string,
-  finishes: readonly Finish[],
+  finishes: readonly { bootId: string; finish: Finish }[],
 ): Promise<(JobState | null)[]> {
-  const column = <T>(pick: (finish: Finish) => T): T[] => finishes.map(pick)
-  const rows = await postgres.query<{ id: string; fence: number; state: JobState }>(
+  const column = <T>(pick: (finish: Finish) => T): T[] => finishes.map(({ finish }) => pick(finish))
+  const rows = await postgres.query<{ id: string; fence: number; boot_id: string; state: JobState }>(
     `WITH input AS (
-       SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::jsonb[])
-         AS t(id, fence, outcome, state, delay_ms, result, error, usage, reason, next_tier, next_memory_mb, result_ref)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::jsonb[])
+         AS t(boot_id, id, fence, outcome, state, delay_ms, result, error, usage, reason, next_tier, next_memory_mb, result_ref)
      ), locked AS MATERIALIZED (
        -- By id alone, as in the claim.
-       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, outcome, delay_ms, input.result, input.result_ref, input.error, input.usage, reason, next_tier, next_memory_mb,
+       SELECT jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, input.boot_id, outcome, delay_ms, input.result, input.result_ref, input.error, input.usage, reason, next_tier, next_memory_mb,
               CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
        FROM jobs JOIN input ON input.id = jobs.id
        ORDER BY jobs.id FOR UPDATE OF jobs
@@ -52,18 +51,18 @@ export async function finishJobs(
          cancel_requested_at = CASE WHEN next_state = 'pending' THEN NULL ELSE cancel_requested_at END,
          finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE now() END,
          event_seq = event_seq + 1
-       FROM locked WHERE jobs.id = locked.id AND state_now = 'running' AND fence_now = locked.fence AND boot_now = $1
-       RETURNING jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq, jobs.node_id, jobs.started_at, jobs.usage, outcome, locked.error AS attempt_error, reason
+       FROM locked WHERE jobs.id = locked.id AND state_now = 'running' AND fence_now = locked.fence AND boot_now = locked.boot_id
+       RETURNING jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq, jobs.node_id, jobs.started_at, jobs.usage, locked.boot_id, outcome, locked.error AS attempt_error, reason
      ), attempt_rows AS (
        INSERT INTO attempts (job_id, attempt, fence, node_id, boot_id, outcome, error, usage, started_at)
-       SELECT id, attempt, fence, node_id, $1, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE outcome END, attempt_error::jsonb, usage, started_at FROM moved
+       SELECT id, attempt, fence, node_id, boot_id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE outcome END, attempt_error::jsonb, usage, started_at FROM moved
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence, reason)
        SELECT id, event_seq, state, attempt, node_id, fence, reason FROM moved
      )
-     SELECT id, fence, state FROM moved`,
+     SELECT id, fence, boot_id, state FROM moved`,
     [
-      bootId,
+      finishes.map(({ bootId }) => bootId),
       column((finish) => finish.id),
       column((finish) => finish.fence),
       column((finish) => finish.outcome),
@@ -83,8 +82,9 @@ export async function finishJobs(
     ],
     'finish-jobs',
   )
-  const states = new Map(rows.map((row) => [`${row.id} ${String(row.fence)}`, row.state]))
-  return finishes.map((finish) => states.get(`${finish.id} ${String(finish.fence)}`) ?? null)
+  const keyOf = (id: string, fence: number, bootId: string): string => `${id} ${String(fence)} ${bootId}`
+  const states = new Map(rows.map((row) => [keyOf(row.id, row.fence, row.boot_id), row.state]))
+  return finishes.map(({ bootId, finish }) => states.get(keyOf(finish.id, finish.fence, bootId)) ?? null)
 }
 
 function escalationOf(finish: Finish): Escalation | undefined {

@@ -8,25 +8,24 @@ export interface ProgressNote {
   note: string | null
 }
 
-/** The holder tells how far its runs are. What is not its own any more is left as it is. */
+/** Holders tell how far their runs are. What is not its own any more is left as it is. */
 export async function noteProgress(
   postgres: Postgres,
-  bootId: string,
-  notes: readonly ProgressNote[],
+  notes: readonly { bootId: string; note: ProgressNote }[],
 ): Promise<void> {
   await postgres.query(
     `WITH locked AS MATERIALIZED (
-       SELECT jobs.id, t.progress, t.note FROM jobs JOIN unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[]) AS t(id, fence, progress, note) ON t.id = jobs.id
-       WHERE state = 'running' AND jobs.fence = t.fence AND boot_id = $1
+       SELECT jobs.id, t.progress, t.note FROM jobs JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[], $5::text[]) AS t(boot_id, id, fence, progress, note) ON t.id = jobs.id
+       WHERE state = 'running' AND jobs.fence = t.fence AND jobs.boot_id = t.boot_id
        ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
      )
      UPDATE jobs SET progress = locked.progress, progress_note = locked.note FROM locked WHERE jobs.id = locked.id`,
     [
-      bootId,
-      notes.map(({ id }) => id),
-      notes.map(({ fence }) => fence),
-      notes.map(({ progress }) => progress),
-      notes.map(({ note }) => note),
+      notes.map(({ bootId }) => bootId),
+      notes.map(({ note }) => note.id),
+      notes.map(({ note }) => note.fence),
+      notes.map(({ note }) => note.progress),
+      notes.map(({ note }) => note.note),
     ],
     'note-progress',
   )

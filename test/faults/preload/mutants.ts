@@ -55,7 +55,7 @@ export const mutants: Mutant[] = [
     changes: [
       replace(
         finish,
-        [/AND fence_now = locked\.fence AND boot_now = \$1/, 'AND $1::uuid IS NOT NULL'],
+        [/AND fence_now = locked\.fence AND boot_now = locked\.boot_id/, ''],
         [/RETURNING jobs\.id, jobs\.fence/, 'RETURNING jobs.id, locked.fence'],
       ),
     ],
@@ -68,8 +68,8 @@ export const mutants: Mutant[] = [
       replace(
         finish,
         [
-          /state_now = 'running' AND fence_now = locked\.fence AND boot_now = \$1/,
-          'fence_now = locked.fence AND $1::uuid IS NOT NULL',
+          /state_now = 'running' AND fence_now = locked\.fence AND boot_now = locked\.boot_id/,
+          'fence_now = locked.fence',
         ],
         [/(started_at FROM moved)(\s+\), event_rows)/, '$1 ON CONFLICT DO NOTHING$2'],
       ),
