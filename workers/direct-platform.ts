@@ -17,7 +17,9 @@ export function makeDirectPlatform(deps: QueueDeps, secretBox: SecretBox | null 
     registerNode: (node, { isDraining }) => registerNode(deps, node, { leaseMs, isDraining }),
     renew: (bootId, report) => deps.nodes.renew(bootId, leaseMs, report),
     sayGoodbye: (bootId) => deps.nodes.sayGoodbye(bootId),
-    onChange: (nodeId, hear) => deps.signals.onCancel(nodeId, hear),
+    async onChange(nodeId, hear) {
+      await deps.signals.onCancel(nodeId, hear)
+    },
     endRun: (bootId, job, end, how) => endRun(deps, bootId, job, end, how),
     handBack: (bootId, held, reason) => handBackJob(deps, bootId, held, reason),
     noteProgress: (bootId, note) => deps.progressBatch.add({ bootId, note }),

@@ -2,15 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Component } from '../../core/lifecycle.ts'
 import { within } from '../../core/within.ts'
 import type { DeliveredJob, Delivery, DeliveryEnd } from '../domain/delivery.ts'
-import { asksForResources, isSameNeed } from '../domain/job.ts'
+import { asksForResources, type ClaimedJob, isSameNeed } from '../domain/job.ts'
 import type { GpuId } from '../domain/node.ts'
 import type { Consumer } from '../store/deliveries.ts'
 import { claimJob } from '../use-cases/claim-job.ts'
 import { isWorthRetrying } from '../use-cases/finish-job.ts'
 import type { QueueDeps } from '../use-cases/queue-deps.ts'
 import { releaseJobs } from '../use-cases/release-jobs.ts'
+import type { Boot } from './boot.ts'
 import { makeDirectIntake } from './direct-intake.ts'
-import type { NodeCapacity } from './node-allocator.ts'
+import type { Allocation, NodeCapacity } from './node-allocator.ts'
 import type { Run, Runs } from './runs.ts'
 import { makeServiceTimes } from './service-times.ts'
 import { type Grant, makeSlots } from './slots.ts'
@@ -44,6 +45,12 @@ export interface Intake extends Component {
   isDrained(): boolean
 }
 
+/** The intake of a node, by deliveries. */
+export interface ClaimLoop extends Intake {
+  /** Sees a job to its end that the node held before this loop began. */
+  adopt(job: ClaimedJob, boot: Boot, allocation: Allocation): void
+}
+
 type ClaimDeps = Pick<
   QueueDeps,
   'jobs' | 'deliveries' | 'claimBatch' | 'taskProfiles' | 'signals' | 'settings' | 'metrics' | 'log'
@@ -71,7 +78,7 @@ const misplacedDelayMs = (timesTaken: number): number => Math.min(5000, 250 * 2 
  * Takes deliveries of a node's tiers and claims their jobs for it. A delivery waits for a slot and its resources before its job is claimed: `running` means started.
  * What can't be begun here is returned to its queue, never dropped.
  */
-export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Intake {
+export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): ClaimLoop {
   const { deliveries, metrics, settings, log } = deps
   const { tiers, capacity, lease, runs, tasks } = options
   const concurrency = capacity.slots
@@ -242,6 +249,10 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Intak
     },
     stopIntake,
     isDrained: () => isClosed && runs.count() === 0,
+    adopt(job, boot, allocation) {
+      const grant = slots.adopt(job.resources, allocation)
+      void carry(runs.begin(job, boot, grant), grant)
+    },
     async stop() {
       stopIntake()
       await closing

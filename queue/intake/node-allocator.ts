@@ -30,6 +30,8 @@ export interface Allocation {
 export interface NodeAllocator {
   /** Null when it does not fit now. Alone it takes all slots, cores and memory, and fits only when nothing else is taken. */
   take(need: Resources, isAlone?: boolean): Allocation | null
+  /** Takes what was given before, by another allocator of the same node, whether it fits here or not. */
+  adopt(allocation: Allocation): void
   giveBack(allocation: Allocation): void
   /** True when it fits the empty node. */
   canEverFit(need: Resources): boolean
@@ -67,6 +69,13 @@ export function makeNodeAllocator(capacity: NodeCapacity): NodeAllocator {
     return whole.length < count ? null : { gpus: whole.slice(0, count), sharesOfEach: gpuShares }
   }
 
+  function adopt({ slots, milliCpus, memoryMb, gpus, sharesOfEach }: Allocation): void {
+    free.slots -= slots
+    free.milliCpus -= milliCpus
+    free.memoryMb -= memoryMb
+    for (const gpu of gpus) freeShares[gpu] = (freeShares[gpu] ?? 0) - sharesOfEach
+  }
+
   return {
     take(need, isAlone = false) {
       if (!fitsWithoutGpu(need, free) || (isAlone && free.slots < all.slots)) return null
@@ -74,12 +83,10 @@ export function makeNodeAllocator(capacity: NodeCapacity): NodeAllocator {
       if (!gpus) return null
       const part = isAlone ? all : { slots: 1, milliCpus: milliCpusOf(need), memoryMb: memoryOf(need) }
       const allocation = { ...part, ...gpus }
-      free.slots -= allocation.slots
-      free.milliCpus -= allocation.milliCpus
-      free.memoryMb -= allocation.memoryMb
-      for (const gpu of gpus.gpus) freeShares[gpu] = (freeShares[gpu] ?? 0) - gpus.sharesOfEach
+      adopt(allocation)
       return allocation
     },
+    adopt,
     giveBack({ slots, milliCpus, memoryMb, gpus, sharesOfEach }) {
       free.slots += slots
       free.milliCpus += milliCpus
@@ -89,9 +96,9 @@ export function makeNodeAllocator(capacity: NodeCapacity): NodeAllocator {
     canEverFit: (need) => fitsWithoutGpu(need, all) && Math.ceil(need.gpu) <= capacity.gpus,
     hasFreeSlot: () => free.slots > 0,
     free: () => ({
-      slots: free.slots,
-      cpus: free.milliCpus / 1000,
-      memoryMb: free.memoryMb,
+      slots: Math.max(0, free.slots),
+      cpus: Math.max(0, free.milliCpus / 1000),
+      memoryMb: Math.max(0, free.memoryMb),
       gpus: freeShares.filter((shares) => shares === gpuShares).length,
     }),
   }

@@ -25,6 +25,8 @@ export interface Grant {
   /** How many these are, parts counted as parts. */
   heldGpus: number
   limits: RunLimits
+  /** What it takes of the node. */
+  allocation: Allocation
   /** Gives it back; twice is harmless. */
   release: () => void
 }
@@ -36,6 +38,8 @@ export interface Slots {
    * it did not come free in time, or the signal was aborted.
    */
   take(request: SlotRequest): Promise<Grant | null>
+  /** The grant of a job that runs on the node already, whatever is free. */
+  adopt(need: Resources, allocation: Allocation): Grant
   /** False for what this node has not even when it is empty. */
   canEverFit(need: Resources): boolean
   /** Keeps what is free now from all others, for jobs whose needs are not known yet. To be ended. */
@@ -78,15 +82,16 @@ export function makeSlots(capacity: NodeCapacity, gpuIds: readonly GpuId[] = [])
 
   function tryGrant(need: Resources, isAlone = false): Grant | null {
     const allocation = allocator.take(need, isAlone)
-    return (
-      allocation && {
-        gpus: allocation.gpus.map((index) => gpuIds[index] ?? index),
-        heldGpus: (allocation.gpus.length * allocation.sharesOfEach) / capacity.gpuShares,
-        limits: limitsOf(need),
-        release: makeRelease(allocation),
-      }
-    )
+    return allocation && toGrant(need, allocation)
   }
+
+  const toGrant = (need: Resources, allocation: Allocation): Grant => ({
+    gpus: allocation.gpus.map((index) => gpuIds[index] ?? index),
+    heldGpus: (allocation.gpus.length * allocation.sharesOfEach) / capacity.gpuShares,
+    limits: limitsOf(need),
+    allocation,
+    release: makeRelease(allocation),
+  })
 
   const limitsOf = (need: Resources): RunLimits => ({
     memoryMb: need.memoryMb || Math.min(capacity.memoryMb, Math.max(share.memoryMb, leastMemoryMb)),
@@ -118,6 +123,10 @@ export function makeSlots(capacity: NodeCapacity, gpuIds: readonly GpuId[] = [])
   }
 
   return {
+    adopt(need, allocation) {
+      allocator.adopt(allocation)
+      return toGrant(need, allocation)
+    },
     canEverFit: (need) => allocator.canEverFit(need),
     holdFree() {
       isHeld = true

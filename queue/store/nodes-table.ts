@@ -158,6 +158,15 @@ export function openNodesTable(postgres: Postgres) {
       return rows[0] ? toNode(rows[0]) : null
     },
 
+    /** A boot that was not given up. */
+    async findBoot(bootId: string): Promise<Node | null> {
+      const rows = await postgres.query<NodeRow>(
+        `SELECT ${columns} FROM nodes WHERE boot_id = $1 AND state IN ('ready', 'draining')`,
+        [bootId],
+      )
+      return rows[0] ? toNode(rows[0]) : null
+    },
+
     /** Forgets boots that ended more than a week ago. */
     async prune(): Promise<void> {
       await postgres.query(

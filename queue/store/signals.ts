@@ -19,7 +19,8 @@ export interface Signals {
   /** Only while Redis is away: many listen, and each submission would be told to all of them. */
   onSubmittedWithoutRedis(hear: () => void): Promise<void>
   onChanged(hear: (ids: string[]) => void): Promise<void>
-  onCancel(nodeId: string, hear: (jobId: string) => void): Promise<void>
+  /** Resolves with what ends the hearing. */
+  onCancel(nodeId: string, hear: (jobId: string) => void): Promise<() => void>
   onCleared(hear: (pattern: string) => void): Promise<void>
   close(): Promise<void>
 }
@@ -121,7 +122,19 @@ export function makeSignals(
       return Promise.resolve()
     },
     onChanged: (hearer) => hear(changedChannel, (message) => hearer(message.split(','))),
-    onCancel: (nodeId, hearer) => hear(cancelChannel(nodeId), hearer),
+    async onCancel(nodeId, hearer) {
+      const channel = cancelChannel(nodeId)
+      await hear(channel, hearer)
+      return () => {
+        const left = (hearers.get(channel) ?? []).filter((one) => one !== hearer)
+        if (left.length > 0) {
+          hearers.set(channel, left)
+          return
+        }
+        hearers.delete(channel)
+        listening?.unsubscribe(channel).catch(() => undefined)
+      }
+    },
     onCleared: (hearer) => hear(clearedChannel, hearer),
     async close() {
       listening?.removeAllListeners('close')
