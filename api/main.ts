@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { readConfigOrExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
+import { within } from '../core/within.ts'
 import { makeLogger } from '../core/logger.ts'
 import { version } from '../core/version.ts'
 import { loadProtocol } from '../proto/load-protocol.ts'
@@ -19,11 +20,15 @@ import { makeBlobLinks } from './blobs/blob-links.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
 import { allServices } from './grpc/all-services.ts'
 import { makeGrpcServer } from './grpc/grpc-server.ts'
+import { makeNodeSessions } from './grpc/workers/node-sessions.ts'
 import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
 import { makeReadiness } from './readiness.ts'
+
+/** How long remote nodes may take to find another gateway, after the balancer has noticed that this one stops. */
+const nodesDeadlineMs = 2000
 
 const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
 const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'gateway' } })
@@ -58,10 +63,11 @@ const server = createServer(
   { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
   makeApp(deps),
 )
+const nodes = makeNodeSessions()
 const grpc =
   config.GRPC_PORT === 0
     ? undefined
-    : makeGrpcServer(deps, loadProtocol(), allServices(deps, makeReadiness(deps, version)))
+    : makeGrpcServer(deps, loadProtocol(), allServices(deps, makeReadiness(deps, version), nodes))
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
 const firstAdmin: Component = {
@@ -85,7 +91,9 @@ const listener: Component = {
   },
   async stop() {
     isStopping = true
+    const left = nodes.sendAway()
     await new Promise((resolve) => setTimeout(resolve, config.SHUTDOWN_DELAY_MS)) // the balancer must see /health before the listener goes
+    await within(nodesDeadlineMs, left)
     await Promise.all([closeHttp(), grpc?.stop()])
   },
 }

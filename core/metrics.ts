@@ -52,6 +52,11 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    remoteNodes: new Gauge({
+      name: 'noodle_remote_nodes',
+      help: 'Nodes without access to the stores that are connected to this gateway.',
+      registers,
+    }),
     jobDuration: new Histogram({
       name: 'noodle_job_duration_seconds',
       help: 'Time that an attempt ran on this node, by how it ended.',

@@ -1,5 +1,7 @@
+import { NIL } from 'uuid'
 import { QueueError } from '../../queue/domain/errors.ts'
 import { type Actor, type Permission, permissionsOfRole, type User } from '../../queue/domain/user.ts'
+import { makeNodeTokens } from '../../queue/use-cases/node-tokens.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import type { GatewayConfig } from '../gateway-config.ts'
 import { type AccessTokens, type Audience, type Claims, makeAccessTokens } from './access-tokens.ts'
@@ -36,6 +38,11 @@ export function makeAuth(options: {
       newId: queue.newId,
     })
   const tokens = tokensFor('noodle-api', config.ACCESS_TOKEN_SECONDS)
+  const nodeTokens = makeNodeTokens({
+    secret: config.AUTH_JWT_SECRET,
+    previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
+    lifeSeconds: 0, // nodes make them
+  })
   const dashboardTokens = tokensFor('noodle-admin', dashboardSeconds)
 
   async function currentUser(claims: Claims): Promise<User | null> {
@@ -60,7 +67,7 @@ export function makeAuth(options: {
       const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header) ?? []
       if (token === undefined)
         throw new QueueError('BAD_TOKEN', 'The Authorization header must be `Bearer` and an access token.')
-      return toActor(tokens, token)
+      return nodeTokens.isOne(token) ? nodeActor(nodeTokens.verify(token)) : toActor(tokens, token)
     },
     require(actor, permission) {
       if (permissionsOfRole[actor.role].includes(permission)) return
@@ -68,6 +75,15 @@ export function makeAuth(options: {
     },
   }
 }
+
+/** A node that signed its own token is no user of any tenant, and may execute jobs, nothing else. */
+const nodeActor = (nodeId: string): Actor => ({
+  userId: NIL,
+  username: `node ${nodeId}`,
+  role: 'worker',
+  tenant: '',
+  nodeId,
+})
 
 /**
  * A cached user who is older than the token (somebody who changed a password logs in at once), or who would give the token more than it was signed with:

@@ -3,10 +3,16 @@ import type { GatewayDeps } from '../gateway-deps.ts'
 import { healthService } from './health/health-service.ts'
 import { jobService } from './jobs/job-service.ts'
 import type { Service } from './method.ts'
+import type { NodeSessions } from './workers/node-sessions.ts'
+import { workerService } from './workers/worker-service.ts'
 
 /** Every service of the gateway. */
-export function allServices(deps: GatewayDeps, readiness: () => Promise<Readiness>): Service[] {
-  const services = [jobService(deps)]
+export function allServices(
+  deps: GatewayDeps,
+  readiness: () => Promise<Readiness>,
+  nodes: NodeSessions,
+): Service[] {
+  const services = [jobService(deps), workerService(deps, nodes)]
   return [
     ...services,
     healthService(

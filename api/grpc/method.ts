@@ -40,13 +40,19 @@ export interface ServerStreamMethod<Req = never, Res = never> extends Common {
   handle(call: GrpcCall, request: Req, send: Send<Res>): Promise<void>
 }
 
+/** `requests` ends when the client has said all; the answer comes when `handle` resolves. */
+export interface ClientStreamMethod<Req = never, Res = unknown> extends Common {
+  kind: 'client-stream'
+  handle(call: GrpcCall, requests: AsyncIterable<Req>): Promise<Res>
+}
+
 /** The stream ends when `handle` resolves; `requests` ends when the client has said all. */
 export interface BidiMethod<Req = never, Res = never> extends Common {
   kind: 'bidi'
   handle(call: GrpcCall, requests: AsyncIterable<Req>, send: Send<Res>): Promise<void>
 }
 
-export type Method = UnaryMethod | ServerStreamMethod | BidiMethod
+export type Method = UnaryMethod | ServerStreamMethod | ClientStreamMethod | BidiMethod
 
 /** A service of the protocol with a method for each of its names. */
 export interface Service {
@@ -62,7 +68,10 @@ export const serverStream = <Req, Res>(
   method: Omit<ServerStreamMethod<Req, Res>, 'kind'>,
 ): ServerStreamMethod => ({ kind: 'server-stream', ...method }) as unknown as ServerStreamMethod
 
-/** @public for streams of both sides */
+export const clientStream = <Req, Res>(
+  method: Omit<ClientStreamMethod<Req, Res>, 'kind'>,
+): ClientStreamMethod => ({ kind: 'client-stream', ...method }) as unknown as ClientStreamMethod
+
 export const bidi = <Req, Res>(method: Omit<BidiMethod<Req, Res>, 'kind'>): BidiMethod =>
   ({ kind: 'bidi', ...method }) as unknown as BidiMethod
 

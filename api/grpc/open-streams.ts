@@ -15,8 +15,8 @@ export interface OpenStream {
 
 /** The streams that are open on this gateway, per user. */
 export interface OpenStreams extends Component {
-  /** @param owner whose streams are counted together. @returns what ends the counting. @throws TOO_MANY */
-  enter(owner: string, stream: OpenStream): () => void
+  /** @param owner whose streams are counted together; undefined for one that is not limited. @returns what ends the counting. @throws TOO_MANY */
+  enter(owner: string | undefined, stream: OpenStream): () => void
   endAll(error: Error): void
 }
 
@@ -38,17 +38,17 @@ export function makeOpenStreams(deps: GatewayDeps): OpenStreams {
     start: () => loop.start(),
     stop: () => loop.stop(),
     enter(owner, stream) {
-      const count = counts.get(owner) ?? 0
+      const count = owner === undefined ? 0 : (counts.get(owner) ?? 0)
       if (count >= most)
         throw new QueueError(
           'TOO_MANY',
           `More than ${String(most)} streams are open (GRPC_STREAMS_PER_USER); end one first.`,
           { retryAfterSeconds: 1 },
         )
-      counts.set(owner, count + 1)
+      if (owner !== undefined) counts.set(owner, count + 1)
       streams.add(stream)
       return () => {
-        if (!streams.delete(stream)) return
+        if (!streams.delete(stream) || owner === undefined) return
         const left = (counts.get(owner) ?? 1) - 1
         if (left > 0) counts.set(owner, left)
         else counts.delete(owner)

@@ -86,7 +86,7 @@ export function serveCall(server: CallServer, served: Served, base: ServerInterc
     }
     const ended = new Promise<never>((_, reject) => (breakOff = reject))
     ended.catch(ignore)
-    const exit = server.streams.enter(requestsOf(call.actor, call.address), {
+    const exit = server.streams.enter(method.isUnlimited ? undefined : requestsOf(call.actor, call.address), {
       recheck: () => authenticate(deps, method, call),
       end(error) {
         breakOff(error)
@@ -110,6 +110,8 @@ export function serveCall(server: CallServer, served: Served, base: ServerInterc
       })
     if (method.kind === 'server-stream')
       await method.handle(call, decode(served, await inbox.only()) as never, send)
+    else if (method.kind === 'client-stream')
+      await send((await method.handle(call, readAll(served, inbox) as never)) as object)
     else if (method.kind === 'bidi') await method.handle(call, readAll(served, inbox) as never, send)
   }
 

@@ -68,6 +68,21 @@ export const errorCodes = {
     title: 'No such node',
     remedy: 'Check the id against `GET /v1/nodes`; the node may have ended.',
   },
+  NODE_ID_TAKEN: {
+    kind: 'conflict',
+    title: 'The node id belongs to another live process',
+    remedy: 'Give each worker a `NODE_ID` of its own, or leave it unset.',
+  },
+  NODE_GIVEN_UP: {
+    kind: 'conflict',
+    title: 'The node was given up',
+    remedy: 'Stop all jobs, for others may run them, and register a new boot (docs/remote-workers.md).',
+  },
+  NOT_HELD: {
+    kind: 'conflict',
+    title: 'The node does not hold this job',
+    remedy: 'Stop it and report nothing: another one has it, or it has ended (docs/remote-workers.md).',
+  },
   TASK_NOT_FOUND: {
     kind: 'not-found',
     title: 'No such task',
@@ -150,6 +165,11 @@ export const errorCodes = {
     kind: 'unavailable',
     title: 'Redis is unavailable',
     remedy: 'Try again after `Retry-After`. Operators: `noodle doctor`.',
+  },
+  GATEWAY_UNAVAILABLE: {
+    kind: 'unavailable',
+    title: 'No gateway answers the worker',
+    remedy: 'The worker goes on trying. Operators: check `MASTER_HOST`, and that a gateway listens there.',
   },
   OVERLOADED: {
     kind: 'unavailable',

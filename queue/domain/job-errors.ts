@@ -46,3 +46,5 @@ export const jobErrorCodes = {
 } as const
 
 export type JobErrorCode = keyof typeof jobErrorCodes
+
+export const isJobErrorCode = (text: string): text is JobErrorCode => Object.hasOwn(jobErrorCodes, text)

@@ -28,6 +28,8 @@ export interface Actor {
   username: string
   role: Role
   tenant: string
+  /** Of a node that signed its own token: it speaks for no other. */
+  nodeId?: string
 }
 
 /** The tenant whose rows an actor may see; null for all. */

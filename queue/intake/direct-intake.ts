@@ -37,6 +37,7 @@ export function makeDirectIntake(
   const stopping = new AbortController()
   let awaySinceMs: number | undefined
   let isTaking = false
+  let stopHearing = (): void => undefined
 
   async function tick(): Promise<number | undefined> {
     if (await answers()) {
@@ -92,13 +93,14 @@ export function makeDirectIntake(
   return {
     name: loop.name,
     async start() {
-      await deps.signals.onSubmittedWithoutRedis(() => {
+      stopHearing = await deps.signals.onSubmittedWithoutRedis(() => {
         if (isTaking) loop.nudge()
       })
       await loop.start()
     },
     async stop() {
       stopping.abort()
+      stopHearing()
       await loop.stop()
     },
   }

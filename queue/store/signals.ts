@@ -16,8 +16,8 @@ export interface Signals {
   /** Names that match the pattern left the cache. What was not heard of is kept until its time is up. */
   tellCleared(pattern: string): void
   onSubmitted(hear: () => void): Promise<void>
-  /** Only while Redis is away: many listen, and each submission would be told to all of them. */
-  onSubmittedWithoutRedis(hear: () => void): Promise<void>
+  /** Only while Redis is away, until what it resolves with is called: many listen, and each submission would be told to all of them. */
+  onSubmittedWithoutRedis(hear: () => void): Promise<() => void>
   onChanged(hear: (ids: string[]) => void): Promise<void>
   /** Resolves with what ends the hearing. */
   onCancel(nodeId: string, hear: (jobId: string) => void): Promise<() => void>
@@ -118,21 +118,16 @@ export function makeSignals(
     onSubmitted: (hearer) => hear(submittedChannel, () => hearer()),
     onSubmittedWithoutRedis(hearer) {
       listen()
-      add(withoutRedis, submittedChannel, () => hearer())
-      return Promise.resolve()
+      const one = (): void => hearer()
+      add(withoutRedis, submittedChannel, one)
+      return Promise.resolve(() => void remove(withoutRedis, submittedChannel, one))
     },
     onChanged: (hearer) => hear(changedChannel, (message) => hearer(message.split(','))),
     async onCancel(nodeId, hearer) {
       const channel = cancelChannel(nodeId)
       await hear(channel, hearer)
       return () => {
-        const left = (hearers.get(channel) ?? []).filter((one) => one !== hearer)
-        if (left.length > 0) {
-          hearers.set(channel, left)
-          return
-        }
-        hearers.delete(channel)
-        listening?.unsubscribe(channel).catch(() => undefined)
+        if (remove(hearers, channel, hearer) === 0) listening?.unsubscribe(channel).catch(() => undefined)
       }
     },
     onCleared: (hearer) => hear(clearedChannel, hearer),
@@ -146,4 +141,12 @@ export function makeSignals(
 
 function add(hearers: Hearers, channel: string, hearer: (message: string) => void): void {
   hearers.set(channel, [...(hearers.get(channel) ?? []), hearer])
+}
+
+/** @returns how many are left */
+function remove(hearers: Hearers, channel: string, hearer: (message: string) => void): number {
+  const left = (hearers.get(channel) ?? []).filter((one) => one !== hearer)
+  if (left.length > 0) hearers.set(channel, left)
+  else hearers.delete(channel)
+  return left.length
 }

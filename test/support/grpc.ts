@@ -8,11 +8,13 @@ import {
 } from '@grpc/grpc-js'
 import { allServices } from '../../api/grpc/all-services.ts'
 import { makeGrpcServer } from '../../api/grpc/grpc-server.ts'
+import { makeNodeSessions } from '../../api/grpc/workers/node-sessions.ts'
 import type { Service } from '../../api/grpc/method.ts'
 import { makeReadiness } from '../../api/readiness.ts'
 import type { HealthClient } from '../../proto/generated/grpc/health/v1/Health.ts'
 import type { Status__Output } from '../../proto/generated/google/rpc/Status.ts'
 import type { JobServiceClient } from '../../proto/generated/noodle/v1/JobService.ts'
+import type { WorkerServiceClient } from '../../proto/generated/noodle/v1/WorkerService.ts'
 import { loadProtocol, messageOf, serviceOf } from '../../proto/load-protocol.ts'
 import { cleanUp } from './clean-up.ts'
 import { openTestGateway, type TestGateway } from './gateway.ts'
@@ -21,6 +23,7 @@ export const protocol = loadProtocol()
 
 interface Clients {
   'noodle.v1.JobService': JobServiceClient
+  'noodle.v1.WorkerService': WorkerServiceClient
   'grpc.health.v1.Health': HealthClient
 }
 
@@ -46,7 +49,7 @@ export interface TestGrpcGateway extends TestGateway {
 /** The gateway with its gRPC side too, on a free port. */
 export async function openTestGrpcGateway(settings: Record<string, string> = {}): Promise<TestGrpcGateway> {
   const gateway = await openTestGateway({ GRPC_PORT: '0', ...settings })
-  const services = allServices(gateway.gateway, makeReadiness(gateway.gateway, '0'))
+  const services = allServices(gateway.gateway, makeReadiness(gateway.gateway, '0'), makeNodeSessions())
   const server = makeGrpcServer(gateway.gateway, protocol, services)
   cleanUp(() => server.stop())
   const address = `127.0.0.1:${String(await server.start())}`

@@ -1,0 +1,10 @@
+// Original file: proto/noodle/v1/workers.proto
+
+
+export interface BlobPiece {
+  'data'?: (Buffer | Uint8Array | string);
+}
+
+export interface BlobPiece__Output {
+  'data': (Buffer);
+}

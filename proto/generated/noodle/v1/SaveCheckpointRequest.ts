@@ -1,0 +1,13 @@
+// Original file: proto/noodle/v1/workers.proto
+
+import type { RunId as _noodle_v1_RunId, RunId__Output as _noodle_v1_RunId__Output } from '../../noodle/v1/RunId.ts';
+
+export interface SaveCheckpointRequest {
+  'run'?: (_noodle_v1_RunId | null);
+  'valueJson'?: (Buffer | Uint8Array | string);
+}
+
+export interface SaveCheckpointRequest__Output {
+  'run': (_noodle_v1_RunId__Output | null);
+  'valueJson': (Buffer);
+}

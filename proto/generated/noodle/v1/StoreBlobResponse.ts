@@ -1,0 +1,13 @@
+// Original file: proto/noodle/v1/workers.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface StoreBlobResponse {
+  'bytes'?: (number | string | Long);
+  'sha256'?: (string);
+}
+
+export interface StoreBlobResponse__Output {
+  'bytes': (string);
+  'sha256': (string);
+}

@@ -1,0 +1,17 @@
+// Original file: proto/noodle/v1/workers.proto
+
+import type { HeldRun as _noodle_v1_HeldRun, HeldRun__Output as _noodle_v1_HeldRun__Output } from '../../noodle/v1/HeldRun.ts';
+
+export interface WorkHello {
+  'bootId'?: (string);
+  'held'?: (_noodle_v1_HeldRun)[];
+  'gpuShares'?: (number);
+  'draining'?: (boolean);
+}
+
+export interface WorkHello__Output {
+  'bootId': (string);
+  'held': (_noodle_v1_HeldRun__Output)[];
+  'gpuShares': (number);
+  'draining': (boolean);
+}
