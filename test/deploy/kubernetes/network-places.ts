@@ -3,7 +3,7 @@ import { type Manifest, workloads } from './kustomize.ts'
 
 /*
  * Who is about where Noodle runs, in the cluster and outside of it: the names are those of the tables in docs/kubernetes.md. Addresses are of networks
- * as clusters and clouds have them; test/deploy/network-live.test.ts gives them to machines of its own.
+ * as clusters and clouds have them; test/deploy/kubernetes/network-live.test.ts gives them to machines of its own.
  */
 
 export interface Target {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Manifest } from './kustomize.ts'
 import { isNoodle, quantity, type Workload, workloadsOf } from './pods.ts'
 import { secretFiles } from './secret-files.ts'
@@ -56,6 +57,12 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
 
   /** Secrets come as files, which no `kubectl describe` and no crash report shows. */
   secrets: each((workload) => [
+    ...(workload.pod.volumes ?? []).flatMap(({ name, secret }) =>
+      unless(
+        !secret || (secret.defaultMode === 0o440 && (workload.pod.securityContext?.fsGroup ?? 0) > 0),
+        `has the Secret of the volume ${name} open to others, or closed to itself`,
+      ),
+    ),
     ...(workload.container.env ?? []).flatMap(({ name, valueFrom }) =>
       unless(!valueFrom, `takes ${name} from elsewhere into its environment`),
     ),
@@ -79,23 +86,30 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
     })
   }),
 
-  /** What of Noodle is asked where: a gateway answers /health and /ready, a worker /health beside its metrics. */
+  /** What of Noodle is asked where: a gateway answers /health and /ready, a worker /health beside its metrics; a master lives while gateway and ops answer. */
   answers: each((workload) => {
     const { container, env } = workload
     if (!isNoodle(workload) || workload.kind !== 'Deployment') return []
     const isMaster = env['NODE_TYPE'] === 'master'
     const port = isMaster ? 'http' : 'metrics'
-    const expected = {
-      startupProbe: '/health',
-      readinessProbe: isMaster ? '/ready' : '/health',
-      livenessProbe: '/health',
-    }
+    const ready = isMaster ? '/ready' : '/health'
+    const expected = [
+      ['startupProbe', { httpGet: { path: '/health', port } }],
+      ['readinessProbe', { httpGet: { path: ready, port } }],
+      [
+        'livenessProbe',
+        isMaster ? { exec: { command: [...asksBoth] } } : { httpGet: { path: '/health', port } },
+      ],
+    ] as const
     const portOf = (name: string) =>
       container.ports?.find((candidate) => candidate.name === name)?.containerPort
     return [
-      ...Object.entries(expected).flatMap(([which, path]) => {
-        const get = container[which as keyof typeof expected]?.httpGet
-        return unless(get?.path === path && get.port === port, `has a ${which} other than ${path} at ${port}`)
+      ...expected.flatMap(([which, asks]) => {
+        const { httpGet, exec } = container[which] ?? {}
+        return unless(
+          isDeepStrictEqual({ ...(httpGet && { httpGet }), ...(exec && { exec }) }, asks),
+          `has a ${which} other than ${JSON.stringify(asks)}`,
+        )
       }),
       ...unless(
         !isMaster || (String(portOf('http')) === env['PORT'] && env['HOST'] === '0.0.0.0'),
@@ -135,6 +149,9 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
     return unless(runs <= size, `lets its runs have ${String(runs)} bytes in ${String(size)}`)
   }),
 }
+
+/** The command of the image's own health check. */
+const asksBoth = ['node', '/app/deploy/image/health.js']
 
 /** The parts of workers/main.ts and ops/master.ts that are not configured. */
 const workerMarginMs = 10_000

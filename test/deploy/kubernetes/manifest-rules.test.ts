@@ -14,6 +14,9 @@ const container = (object: Manifest) => pod(object).containers[0]
 const env = (object: Manifest, name: string) =>
   container(object).env.find((variable: { name: string }) => variable.name === name)
 
+const secretOf = (object: Manifest) =>
+  pod(object).volumes.find((volume: { name: string }) => volume.name === 'secrets').secret
+
 const master = 'Deployment noodle-master'
 const small = 'Deployment noodle-worker-small'
 const heavy = 'Deployment noodle-worker-heavy'
@@ -52,7 +55,13 @@ const mutants: Mutant[] = [
   ['probes', small, (object) => (container(object).livenessProbe.httpGet.port = 'http')],
   ['probes', master, (object) => delete container(object).readinessProbe],
   ['answers', master, (object) => (container(object).readinessProbe.httpGet.path = '/health')],
-  ['answers', master, (object) => (container(object).livenessProbe.httpGet.path = '/ready')],
+  [
+    'answers',
+    master,
+    (object) => (container(object).livenessProbe = { httpGet: { path: '/ready', port: 'http' } }),
+  ],
+  ['secrets', small, (object) => (secretOf(object).defaultMode = 440)],
+  ['secrets', small, (object) => delete pod(object).securityContext.fsGroup],
   ['answers', small, (object) => (container(object).ports[0].containerPort = 9101)],
   ['grace', small, (object) => (pod(object).terminationGracePeriodSeconds = 35)],
   ['grace', small, (object) => (env(object, 'DRAIN_DEADLINE_MS').value = '60000')],

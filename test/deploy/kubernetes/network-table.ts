@@ -21,7 +21,7 @@ const own = new Set(['a master', 'a worker'])
  * others do among themselves is not Noodle's to forbid.
  */
 export function promised(components: readonly string[]): Verdicts {
-  const page = readFileSync(join(import.meta.dirname, '../../docs/kubernetes.md'), 'utf8')
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/kubernetes.md'), 'utf8')
   const into = readTable(page, 'from \\ to')
   const out = readTable(page, 'to \\ from')
   return table((source, target) => {

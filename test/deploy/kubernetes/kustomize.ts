@@ -8,7 +8,7 @@ import type { IJob } from 'kubernetes-models/batch/v1/Job'
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { parseAllDocuments } from 'yaml'
 
-export const folder = join(import.meta.dirname, '../../deploy/kubernetes')
+export const folder = join(import.meta.dirname, '../../../deploy/kubernetes')
 
 const build = findKustomize()
 

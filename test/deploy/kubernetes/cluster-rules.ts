@@ -1,4 +1,4 @@
-import { options } from '../../core/config-options.ts'
+import { options } from '../../../core/config-options.ts'
 import { selects } from './label-selector.ts'
 import { type Manifest, ofKind } from './kustomize.ts'
 import { isNoodle, quantity, workloadsOf } from './pods.ts'
@@ -104,8 +104,8 @@ export const clusterRules: Record<string, Rule> = {
       .flatMap(({ name, env }) =>
         Object.entries(env).flatMap(([variable, value]) => {
           const option = options[variable.replace(/_FILE$/, '') as keyof typeof options]
-          // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-          if (!option) return unless(variable === 'NODE_TYPE', `${name} sets ${variable}, which is no option`)
+          // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the name is what a manifest says
+          if (!option) return [`${name} sets ${variable}, which is no option`]
           const isSecret = option.meta()?.['secret'] === true
           if (variable.endsWith('_FILE'))
             return unless(isSecret, `${name} has a file for ${variable}, no secret`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Manifest } from './kustomize.ts'
 
-const checkout = join(import.meta.dirname, '../..')
+const checkout = join(import.meta.dirname, '../../..')
 
 /** Where kubernetes-models keeps what it knows of a kind; its schemas and types are made from the API's own OpenAPI documents. */
 const moduleOf = ({ apiVersion, kind }: Manifest): string =>
