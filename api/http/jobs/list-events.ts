@@ -1,14 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { isTerminal } from '../../../queue/domain/job-state.ts'
 import { findJob } from '../../../queue/use-cases/find-job.ts'
 import { eventView } from '../../contract/job-shapes.ts'
 import { idParam } from '../../contract/page-shapes.ts'
+import { followEvents } from '../../follow-events.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
 import { actorOf, route } from '../route.ts'
-
-/** Proxies close a connection that is silent for a minute or so. */
-const heartbeatMs = 15_000
 
 export const listEventsRoute = (deps: GatewayDeps) =>
   route({
@@ -52,44 +49,15 @@ async function streamEvents(
     'X-Accel-Buffering': 'no',
   })
   response.flushHeaders()
-  let wake: () => void = () => undefined
-  let seq = afterSeq
-  let hasEnded = false
-  let toldProgress = ''
-  const forget = deps.watch.onChange(id, () => wake())
-  gone.addEventListener('abort', () => wake())
   try {
-    while (!hasEnded && !gone.aborted && !deps.isStopping()) {
-      const changed = new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, heartbeatMs)
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      const events = await deps.queue.jobs.listEvents(id, seq)
-      for (const event of events)
-        response.write(`id: ${String(event.seq)}\nevent: state\ndata: ${JSON.stringify(event)}\n\n`)
-      const progress = await deps.queue.jobs.findProgress(id)
-      if (progress && JSON.stringify(progress) !== toldProgress) {
-        toldProgress = JSON.stringify(progress)
-        response.write(`event: progress\ndata: ${toldProgress}\n\n`)
-      }
-      const last = events.at(-1)
-      seq = last?.seq ?? seq
-      hasEnded = last !== undefined ? isTerminal(last.state) : seq > 0 && (await isOver(deps, id))
-      if (hasEnded) wake()
-      else if (events.length === 0) response.write(': still here\n\n')
-      await changed
+    for await (const one of followEvents(deps, id, afterSeq, gone)) {
+      if (one.kind === 'event')
+        response.write(`id: ${String(one.event.seq)}\nevent: state\ndata: ${JSON.stringify(one.event)}\n\n`)
+      else if (one.kind === 'progress')
+        response.write(`event: progress\ndata: ${JSON.stringify(one.progress)}\n\n`)
+      else response.write(': still here\n\n')
     }
   } finally {
-    wake()
-    forget()
     response.end()
   }
-}
-
-/** For a stream that is resumed after the last event. */
-async function isOver(deps: GatewayDeps, id: string): Promise<boolean> {
-  return (await deps.queue.jobs.findEnded([id])).length > 0
 }

@@ -2,19 +2,17 @@ import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { type FieldError, QueueError } from '../../../queue/domain/errors.ts'
-import { refuseWhenCrowded, submitMany, type Submission } from '../../../queue/use-cases/submit-jobs.ts'
-import { batchBody, batchItem, batchView } from '../../contract/job-shapes.ts'
+import { refuseWhenCrowded } from '../../../queue/use-cases/submit-jobs.ts'
+import { batchBody, batchView } from '../../contract/job-shapes.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
 import { HttpProblem } from '../problem.ts'
 import { readJsonBody, requireContentType } from '../read-body.ts'
-import { takeJobs } from '../../limits/take-jobs.ts'
 import { actorOf, type Call, route } from '../route.ts'
 import { bodyLimits, parseStrictJson } from '../../contract/strict-json.ts'
-import { fieldErrors, summarise, validate } from '../../contract/validate.ts'
-import { idempotencyFor } from '../../submission/idempotency.ts'
-import { refuseFieldsNotYet, toSpec } from '../../submission/to-spec.ts'
+import { validate } from '../../contract/validate.ts'
+import { acceptRound, type Item, type ItemResult, jobTooLarge } from '../../submission/accept-round.ts'
 
-type ItemResult = { index: number; id: string } | { index: number; code: string; errors: FieldError[] }
+type ItemAnswer = { index: number; id: string } | { index: number; code: string; errors: FieldError[] }
 
 /** Jobs of a stream that are stored together. */
 const roundSize = 500
@@ -55,9 +53,11 @@ export const submitBatchRoute = (deps: GatewayDeps) =>
         type === 'application/json'
           ? [await readJsonItems(deps, call)]
           : readLines(deps, call.raw.request, isAtomic ? Infinity : roundSize)
-      const results: ItemResult[] = []
-      for await (const items of rounds)
-        results.push(...(await acceptRound(deps, call, items, { first: results.length, isAtomic })))
+      const results: ItemAnswer[] = []
+      for await (const items of rounds) {
+        const round = { first: results.length, isAtomic }
+        results.push(...(await acceptRound(deps, actorOf(call), items, round)).map(toAnswer))
+      }
       if (results.length === 0)
         throw new QueueError('INVALID_REQUEST', 'The batch holds no job.', {
           fields: [{ path: 'jobs', message: 'must hold at least one job' }],
@@ -66,9 +66,6 @@ export const submitBatchRoute = (deps: GatewayDeps) =>
       return { status: 202, body: { accepted, rejected: results.length - accepted, results } }
     },
   })
-
-/** An item as it was read: JSON, or the error that its line gave. */
-type Item = { json: unknown } | { error: QueueError }
 
 async function readJsonItems(deps: GatewayDeps, call: Call<unknown, unknown, unknown>): Promise<Item[]> {
   const limit = deps.config.BATCH_LIMIT_JOBS
@@ -115,7 +112,9 @@ async function* readLines(deps: GatewayDeps, request: IncomingMessage, size: num
         413,
         `The batch holds more than ${String(BATCH_LIMIT_JOBS)} jobs; the jobs before that point may be stored.`,
       )
-    items.push(line.length > PAYLOAD_LIMIT_BYTES ? { error: tooLong(PAYLOAD_LIMIT_BYTES) } : parseLine(line))
+    items.push(
+      line.length > PAYLOAD_LIMIT_BYTES ? { error: jobTooLarge(PAYLOAD_LIMIT_BYTES) } : parseLine(line),
+    )
     if (items.length >= size) {
       yield items
       items = []
@@ -133,102 +132,14 @@ function parseLine(line: string): Item {
   }
 }
 
-const tooLong = (limit: number): QueueError =>
-  new QueueError('INVALID_REQUEST', `The job is larger than ${String(limit)} bytes.`, {
-    fields: [{ path: '', message: `must be at most ${String(limit)} bytes` }],
-  })
-
-/** @throws with `isAtomic` the first job's error, all wrong fields under `jobs.<index>` */
-async function acceptRound(
-  deps: GatewayDeps,
-  call: Call<unknown, unknown, unknown>,
-  items: readonly Item[],
-  options: { first: number; isAtomic: boolean },
-): Promise<ItemResult[]> {
-  const actor = actorOf(call)
-  const checked = await Promise.all(items.map((item) => check(deps, item)))
-  const refused = checked.flatMap((one, i) =>
-    one instanceof QueueError ? [{ error: one, index: options.first + i }] : [],
-  )
-  if (options.isAtomic && refused[0]) throw refuseAll(refused)
-  const good = checked.flatMap((one, i) =>
-    one instanceof QueueError ? [] : [{ submission: one, index: options.first + i }],
-  )
-  const results: ItemResult[] = refused.map(({ error, index }) => toResult(index, error))
-  if (good.length > 0) {
-    try {
-      takeJobs(deps, actor, good.length)
-    } catch (error) {
-      // Rounds before this one are stored: their ids must reach the client.
-      if (options.first === 0 || !(error instanceof QueueError)) throw error
-      return [...results, ...good.map(({ index }) => toResult(index, error))].sort(
-        (a, b) => a.index - b.index,
-      )
-    }
-    const answers = await submitMany(
-      deps.queue,
-      actor,
-      good.map(({ submission }) => submission),
-      options,
-    )
-    answers.forEach((answer, i) => {
-      const index = good[i]?.index ?? 0
-      results.push(answer instanceof QueueError ? toResult(index, answer) : { index, id: answer.job.id })
-    })
-  }
-  return results.sort((a, b) => a.index - b.index)
-}
-
-/** The submission of an item, or why it is refused. */
-async function check(deps: GatewayDeps, item: Item): Promise<Submission | QueueError> {
-  if ('error' in item) return item.error
-  try {
-    refuseFieldsNotYet(item.json)
-    const parsed = batchItem.safeParse(item.json)
-    if (!parsed.success) {
-      const fields = fieldErrors(parsed.error, batchItem)
-      return new QueueError('INVALID_REQUEST', summarise(fields, 'The job'), { fields })
-    }
-    const { idempotencyKey, ...body } = parsed.data
-    const { spec, cache } = await toSpec(deps, body)
-    if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.PAYLOAD_LIMIT_BYTES)
-      return tooLong(deps.config.PAYLOAD_LIMIT_BYTES)
-    return {
-      spec,
-      cache,
-      idempotency:
-        idempotencyKey === undefined
-          ? null
-          : idempotencyFor(idempotencyKey, 'POST /v1/jobs', withoutKey(item.json)),
-    }
-  } catch (error) {
-    if (error instanceof QueueError && error.kind !== 'unavailable') return error
-    throw error
-  }
-}
-
-/** The same job sent alone has its key in the header, so the key is no part of what tells two requests apart. */
-function withoutKey(json: unknown): unknown {
-  const { idempotencyKey: _, ...rest } = json as Record<string, unknown>
-  return rest
-}
-
-const toResult = (index: number, error: QueueError): ItemResult => ({
-  index,
-  code: error.code,
-  errors: error.fields.length > 0 ? error.fields : [{ path: '', message: error.message }],
-})
-
-function refuseAll(refused: readonly { error: QueueError; index: number }[]): QueueError {
-  const fields = refused.flatMap(({ error, index }) =>
-    (error.fields.length > 0 ? error.fields : [{ path: '', message: error.message }]).map(
-      ({ path, message }) => ({ path: ['jobs', String(index), path].filter(Boolean).join('.'), message }),
-    ),
-  )
-  const first = refused[0]
-  return new QueueError(
-    first?.error.code ?? 'INVALID_REQUEST',
-    `None of the jobs was stored: job ${String(first?.index)}: ${first?.error.message ?? ''}`,
-    { fields },
-  )
-}
+const toAnswer = (result: ItemResult): ItemAnswer =>
+  'job' in result
+    ? { index: result.index, id: result.job.id }
+    : {
+        index: result.index,
+        code: result.error.code,
+        errors:
+          result.error.fields.length > 0
+            ? result.error.fields
+            : [{ path: '', message: result.error.message }],
+      }
