@@ -3,8 +3,6 @@ import { readConfigOrExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
 import { within } from '../core/within.ts'
 import { makeLogger } from '../core/logger.ts'
-import { version } from '../core/version.ts'
-import { loadProtocol } from '../proto/load-protocol.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
@@ -18,14 +16,12 @@ import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeBlobLinks } from './blobs/blob-links.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
-import { allServices } from './grpc/all-services.ts'
-import { makeGrpcServer } from './grpc/grpc-server.ts'
+import { openGrpc } from './grpc/open-grpc.ts'
 import { makeNodeSessions } from './grpc/workers/node-sessions.ts'
 import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
-import { makeReadiness } from './readiness.ts'
 
 /** How long remote nodes may take to find another gateway, after the balancer has noticed that this one stops. */
 const nodesDeadlineMs = 2000
@@ -64,10 +60,7 @@ const server = createServer(
   makeApp(deps),
 )
 const nodes = makeNodeSessions()
-const grpc =
-  config.GRPC_PORT === 0
-    ? undefined
-    : makeGrpcServer(deps, loadProtocol(), allServices(deps, makeReadiness(deps, version), nodes))
+const grpc = config.GRPC_PORT === 0 ? undefined : openGrpc(deps, nodes)
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
 const firstAdmin: Component = {

@@ -5,14 +5,16 @@ import { jobService } from './jobs/job-service.ts'
 import type { Service } from './method.ts'
 import type { NodeSessions } from './workers/node-sessions.ts'
 import { workerService } from './workers/worker-service.ts'
+import type { StatusMaker } from './to-status.ts'
 
 /** Every service of the gateway. */
 export function allServices(
   deps: GatewayDeps,
+  statuses: StatusMaker,
   readiness: () => Promise<Readiness>,
   nodes: NodeSessions,
 ): Service[] {
-  const services = [jobService(deps), workerService(deps, nodes)]
+  const services = [jobService(deps, statuses), workerService(deps, nodes)]
   return [
     ...services,
     healthService(

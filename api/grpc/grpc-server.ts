@@ -7,18 +7,26 @@ import {
 } from '@grpc/grpc-js'
 import type { PackageDefinition } from '@grpc/proto-loader'
 import { servicesOf } from '../../proto/load-protocol.ts'
-import { QueueError } from '../../queue/domain/errors.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import type { Method, Service } from './method.ts'
 import { makeOpenStreams } from './open-streams.ts'
 import { type Served, serveCall } from './serve-call.ts'
-import { makeStatuses } from './to-status.ts'
+import { type StatusMaker, stopping } from './to-status.ts'
 
 /** A connection whose other end is gone without a word is noticed after these two. */
 const keepalive = { 'grpc.keepalive_time_ms': 60_000, 'grpc.keepalive_timeout_ms': 20_000 }
 
 /** How long calls may go on after `stop`. */
 const cutOffMs = 5000
+
+/** What is spoken, and who answers. */
+export interface Offer {
+  protocol: PackageDefinition
+  statuses: StatusMaker
+  services: readonly Service[]
+  /** How often open streams are asked whether their token still holds, in ms; default 5000. */
+  recheckMs?: number
+}
 
 export interface GrpcServer {
   /** Listens. @returns the port. @throws Error that names GRPC_PORT when it is taken, or what is wrong with the certificates */
@@ -33,13 +41,12 @@ export interface GrpcServer {
  */
 export function makeGrpcServer(
   deps: GatewayDeps,
-  protocol: PackageDefinition,
-  services: readonly Service[],
+  { protocol, statuses, services, recheckMs = 5000 }: Offer,
 ): GrpcServer {
   const { config } = deps
   const served = new Map<string, Served>()
-  const streams = makeOpenStreams(deps)
-  const callServer = { deps, statuses: makeStatuses(protocol), streams }
+  const streams = makeOpenStreams(deps, recheckMs)
+  const callServer = { deps, statuses, streams }
 
   // From here on the call is ours: grpc-js' own handlers, which would read a message before anybody asked who sent it, hear nothing of it.
   const takeOver: ServerInterceptor = (descriptor, base) =>
@@ -122,11 +129,6 @@ function checked(
     throw new Error(`The method ${name} is ${kind}, and its implementation ${method.kind}.`)
   return method
 }
-
-const stopping = (): QueueError =>
-  new QueueError('OVERLOADED', 'The gateway is stopping; call again, and another one answers.', {
-    retryAfterSeconds: 1,
-  })
 
 function bind(server: Server, config: GatewayDeps['config']): Promise<number> {
   const { HOST, GRPC_PORT } = config

@@ -3,9 +3,6 @@ import type { Component } from '../../core/lifecycle.ts'
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 
-/** A token may expire, or its user be disabled, while a stream is open: it ends within this. */
-const recheckMs = 5000
-
 export interface OpenStream {
   /** Rejects when who opened it may not any more. */
   recheck(): Promise<void>
@@ -20,7 +17,8 @@ export interface OpenStreams extends Component {
   endAll(error: Error): void
 }
 
-export function makeOpenStreams(deps: GatewayDeps): OpenStreams {
+/** @param recheckMs how soon a stream ends whose token expired, or whose user was disabled, while it was open */
+export function makeOpenStreams(deps: GatewayDeps, recheckMs: number): OpenStreams {
   const most = deps.config.GRPC_STREAMS_PER_USER
   const streams = new Set<OpenStream>()
   const counts = new Map<string, number>()

@@ -36,6 +36,12 @@ export class GrpcRefusal extends Error {
   }
 }
 
+/** What streams end with at SIGTERM. */
+export const stopping = (): QueueError =>
+  new QueueError('OVERLOADED', 'The gateway is stopping; call again, and another one answers.', {
+    retryAfterSeconds: 1,
+  })
+
 export interface StatusMaker {
   /** `google.rpc.Status` of an error, for one item among others. */
   toRpcStatus(error: QueueError): Status

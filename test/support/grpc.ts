@@ -1,16 +1,17 @@
 import {
   type ChannelCredentials,
+  Client,
+  type ClientReadableStream,
   type ClientOptions,
   credentials as channelCredentials,
   makeClientConstructor,
   Metadata,
+  type MethodDefinition,
   type ServiceError,
+  type StatusObject,
 } from '@grpc/grpc-js'
-import { allServices } from '../../api/grpc/all-services.ts'
-import { makeGrpcServer } from '../../api/grpc/grpc-server.ts'
+import { openGrpc } from '../../api/grpc/open-grpc.ts'
 import { makeNodeSessions } from '../../api/grpc/workers/node-sessions.ts'
-import type { Service } from '../../api/grpc/method.ts'
-import { makeReadiness } from '../../api/readiness.ts'
 import type { HealthClient } from '../../proto/generated/grpc/health/v1/Health.ts'
 import type { Status__Output } from '../../proto/generated/google/rpc/Status.ts'
 import type { JobServiceClient } from '../../proto/generated/noodle/v1/JobService.ts'
@@ -42,18 +43,16 @@ export function clientOf<Name extends keyof Clients>(
 
 export interface TestGrpcGateway extends TestGateway {
   address: string
-  services: Service[]
   jobs: JobServiceClient
 }
 
 /** The gateway with its gRPC side too, on a free port. */
 export async function openTestGrpcGateway(settings: Record<string, string> = {}): Promise<TestGrpcGateway> {
   const gateway = await openTestGateway({ GRPC_PORT: '0', ...settings })
-  const services = allServices(gateway.gateway, makeReadiness(gateway.gateway, '0'), makeNodeSessions())
-  const server = makeGrpcServer(gateway.gateway, protocol, services)
+  const server = openGrpc(gateway.gateway, makeNodeSessions(), { recheckMs: 100 })
   cleanUp(() => server.stop())
   const address = `127.0.0.1:${String(await server.start())}`
-  return { ...gateway, address, services, jobs: clientOf('noodle.v1.JobService', address) }
+  return { ...gateway, address, jobs: clientOf('noodle.v1.JobService', address) }
 }
 
 /** Metadata of a call, with a token and what else goes with it. */
@@ -75,6 +74,15 @@ export const answerOf = <T>(
     })
   })
 
+/** The status of a call that must be refused. */
+export const refusalOf = (answer: Promise<unknown>): Promise<ServiceError> =>
+  answer.then(
+    () => {
+      throw new Error('It was not refused.')
+    },
+    (error: unknown) => error as ServiceError,
+  )
+
 /** What a failed call tells in its details, by the names of their types. */
 export function detailsOf(error: ServiceError): Record<string, object> {
   const [bytes] = error.metadata.get('grpc-status-details-bin')
@@ -85,4 +93,27 @@ export function detailsOf(error: ServiceError): Record<string, object> {
       return [type.slice(type.lastIndexOf('.') + 1), messageOf(protocol, type).deserialize(value)]
     }),
   )
+}
+
+/** Calls any method with an empty message, or the given one, and resolves with its status once it has one; a stream that goes on is cancelled after its first answer. */
+export function statusOf(
+  address: string,
+  method: MethodDefinition<object, object>,
+  sent: Metadata,
+  message: object = {},
+): Promise<StatusObject> {
+  const client = new Client(address, channelCredentials.createInsecure())
+  const { path, requestSerialize, responseDeserialize } = method
+  let call: ClientReadableStream<object>
+  if (method.requestStream) {
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, sent)
+    stream.write(message)
+    stream.end()
+    call = stream
+  } else call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, message, sent)
+  call.on('data', () => {
+    if (method.responseStream) call.cancel()
+  })
+  call.on('error', () => undefined)
+  return new Promise<StatusObject>((resolve) => call.on('status', resolve)).finally(() => client.close())
 }

@@ -6,10 +6,10 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 export interface ListRequest {
   'limit'?: (number);
   'cursor'?: (string);
-  'states'?: (_noodle_v1_JobState)[];
-  'tasks'?: (string)[];
-  'tiers'?: (string)[];
-  'labels'?: ({[key: string]: string});
+  'state'?: (_noodle_v1_JobState)[];
+  'task'?: (string)[];
+  'tier'?: (string)[];
+  'label'?: ({[key: string]: string});
   'createdAfter'?: (_google_protobuf_Timestamp | null);
   'createdBefore'?: (_google_protobuf_Timestamp | null);
   'q'?: (string);
@@ -20,10 +20,10 @@ export interface ListRequest {
 export interface ListRequest__Output {
   'limit'?: (number);
   'cursor': (string);
-  'states': (_noodle_v1_JobState__Output)[];
-  'tasks': (string)[];
-  'tiers': (string)[];
-  'labels': ({[key: string]: string});
+  'state': (_noodle_v1_JobState__Output)[];
+  'task': (string)[];
+  'tier': (string)[];
+  'label': ({[key: string]: string});
   'createdAfter': (_google_protobuf_Timestamp__Output | null);
   'createdBefore': (_google_protobuf_Timestamp__Output | null);
   'q': (string);

@@ -1,0 +1,26 @@
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
+import { version } from '../../core/version.ts'
+import { loadProtocol } from '../../proto/load-protocol.ts'
+import type { GatewayDeps } from '../gateway-deps.ts'
+import { makeReadiness } from '../readiness.ts'
+import { allServices } from './all-services.ts'
+import { type GrpcServer, type Offer, makeGrpcServer } from './grpc-server.ts'
+import { makeStatuses } from './to-status.ts'
+import type { NodeSessions } from './workers/node-sessions.ts'
+
+/** The gateway's gRPC side with all its services. @throws Error when one of them lacks a method */
+export function openGrpc(
+  deps: GatewayDeps,
+  nodes: NodeSessions,
+  options: Pick<Offer, 'recheckMs'> = {},
+): GrpcServer {
+  setLogVerbosity(logVerbosity.NONE) // it would write to stderr what our logs and errors say
+  const protocol = loadProtocol()
+  const statuses = makeStatuses(protocol)
+  return makeGrpcServer(deps, {
+    protocol,
+    statuses,
+    services: allServices(deps, statuses, makeReadiness(deps, version), nodes),
+    ...options,
+  })
+}
