@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks'
 import type { Logger } from '../../core/logger.ts'
 import { linkPath } from '../blobs/blob-links.ts'
 import { dashboardRouter } from '../dashboard/bull-board.ts'
+import { allowOrigins } from './allow-origins.ts'
 import { answer } from './answer.ts'
 import { docsRoutes } from './docs/docs-routes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -26,6 +27,7 @@ export function makeApp(deps: GatewayDeps): express.Express {
 
   app.use(admit(deps))
   app.use('/admin', helmet(), nameRequest, dashboardRouter(deps))
+  if (deps.config.CORS_ORIGINS.length > 0) app.use(allowOrigins(deps.config.CORS_ORIGINS))
   const limit = rateLimit(deps)
 
   const routes: Route[] = [...allRoutes(deps), ...docsRoutes(deps, () => routes)]

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { flag, integer, list, port, secretKey } from './kinds.ts'
 
+const isOrigin = (text: string): boolean =>
+  text === '*' || (/^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text)
+
 /** The options of the gateway. */
 export const gatewayOptions = {
   PORT: port.default(8080).describe('Where the gateway listens; 0 takes a free port.'),
@@ -14,6 +17,12 @@ export const gatewayOptions = {
       'How many proxies stand before the gateway; as many entries of X-Forwarded-For are believed, and no more.',
     )
     .meta({ unit: 'hops' }),
+  CORS_ORIGINS: list
+    .pipe(z.array(z.string().refine(isOrigin, 'must be an origin such as https://app.example.com, or *')))
+    .default([])
+    .describe(
+      'Whose pages may call the API from a browser: origins such as https://app.example.com, comma-separated; `*` for all. They need a token as anybody does.',
+    ),
   AUTH_JWT_SECRET: secretKey
     .describe('Signs access tokens (HS256). At least 32 bytes.')
     .meta({ secret: true }),

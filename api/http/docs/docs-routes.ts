@@ -115,7 +115,7 @@ export function docsRoutes(deps: GatewayDeps, routes: () => readonly Route[]): R
           headers: {
             'Content-Type': 'application/json',
             'Cache-Control': maySee ? 'private, no-store' : 'no-cache',
-            Vary: 'Authorization',
+            Vary: 'Authorization, Origin',
           },
           body: await (maySee ? withCatalogue() : withoutTasks()),
         }
