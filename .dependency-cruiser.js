@@ -73,6 +73,14 @@ export default {
       [core, queue],
       'What ops and another process both need belongs below.',
     ),
+    only('client-stands-alone', '^client/', [], 'client knows the contract, not the house.'),
+    {
+      name: 'client-runs-anywhere',
+      comment: 'Browsers have no modules of Node, and whoever takes the client takes no packages with it.',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { dependencyTypesNot: ['local', 'type-only'] },
+    },
     only(
       'migrations-stand-alone',
       '^migrations/',

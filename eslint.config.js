@@ -24,7 +24,7 @@ const house = {
 const forbid = (...rules) => ({ 'no-restricted-syntax': ['error', ...rules] })
 
 export default defineConfig([
-  globalIgnores(['.noodle/', 'coverage/', 'bench/', 'proto/generated/']),
+  globalIgnores(['.noodle/', 'coverage/', 'bench/', 'proto/generated/', 'client/dist/']),
   js.configs.recommended,
   { files: ['**/*.js'], rules: { 'no-undef': 'off' } }, // Node's globals; the types check the rest
   {

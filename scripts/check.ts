@@ -7,11 +7,23 @@ import { existsSync } from 'node:fs'
 
 const root = `${import.meta.dirname}/..`
 const bin = (path: string) => `${root}/node_modules/${path}`
-const floors = ['core', 'proto', 'queue', 'api', 'workers', 'ops', 'migrations', 'scripts', 'test']
+const floors = [
+  'core',
+  'proto',
+  'queue',
+  'api',
+  'workers',
+  'ops',
+  'client/src',
+  'migrations',
+  'scripts',
+  'test',
+]
 
 const checks: { name: string; command: string[] }[] = [
   { name: 'lint', command: [bin('eslint/bin/eslint.js'), '.', '--max-warnings=0'] }, // the slowest first
   { name: 'types', command: [bin('typescript/bin/tsc')] },
+  { name: 'client', command: [bin('typescript/bin/tsc'), '--project', 'client'] }, // types, as in a browser
   { name: 'protocol', command: [`${root}/scripts/proto.ts`, '--check'] },
   { name: 'format', command: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'] },
   {

@@ -11,7 +11,7 @@ import { waitFor } from './wait-for.ts'
 const root = join(import.meta.dirname, '../..')
 
 /** How long a process may take to start or to stop, on a machine that does much else. */
-const processMs = 20_000
+const processMs = 40_000
 
 export const adminPassword = 'a long enough password'
 export const jwtSecret = 'test secret of more than thirty-two bytes'

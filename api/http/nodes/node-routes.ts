@@ -6,7 +6,7 @@ import { audit } from '../audit.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
-const nodeView = z
+export const nodeView = z
   .object({
     id: z.string(),
     bootId: z.uuid(),

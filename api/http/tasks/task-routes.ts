@@ -6,7 +6,7 @@ import type { GatewayDeps } from '../../gateway-deps.ts'
 import { route } from '../route.ts'
 
 const schemaView = z.record(z.string(), z.unknown())
-const taskView = z
+export const taskView = z
   .object({
     name: z.string(),
     version: z.string(),
