@@ -62,7 +62,8 @@ export type { NewUser, UserChange, Users } from './users.ts'
 export { hasEnded } from './wait-for-end.ts'
 
 /**
- * A gateway, as seen by one user. `Tasks` names the tasks with their payloads and results, so that the compiler checks submissions. All calls throw NoodleError for a refusal and where no answer comes, and the reason of a signal that aborts.
+ * A gateway, as seen by one user. `Tasks` names the tasks with their payloads and results, so that the compiler checks submissions; `noodle tasks
+ * types` writes it. All calls throw NoodleError for a refusal and where no answer comes, and the reason of a signal that aborts.
  */
 export class NoodleClient<Tasks extends TaskMap<Tasks> = AnyTasks> {
   /** Secrets for tasks. */

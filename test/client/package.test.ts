@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
 import type * as noodleClient from '../../client/src/noodle-client.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { runCli } from '../support/cli.ts'
 import { pageTest } from '../support/page-test.ts'
 import { type Platform, startPlatform } from '../support/platform.ts'
 
@@ -30,6 +31,10 @@ beforeAll(async () => {
   pageOrigin = await servePages()
   platform = await startPlatform({ CORS_ORIGINS: pageOrigin })
   await platform.startWorker({ TIER: 'small', CONCURRENCY: '50' })
+  const { code, stderr } = await runCli(['tasks', 'types', '--out', join(folder, 'tasks.d.ts')], {
+    env: { NOODLE_URL: platform.url, NOODLE_TOKEN: await platform.token() },
+  })
+  if (code !== 0) throw new Error(`The types of the tasks were not written: ${stderr}`)
 }, packMs)
 
 const environment = async (): Promise<NodeJS.ProcessEnv> => ({
@@ -126,8 +131,10 @@ function compile(text: string): string {
 }
 
 const typed = (lines: string): string => `import { type Job, NoodleClient } from 'noodle-client'
+import type { Tasks as Known } from './tasks.js'
 interface Tasks { resize: { payload: { width: number }; result: { bytes: number } }; any: { payload: unknown; result: unknown } }
 const client = new NoodleClient<Tasks>({ url: 'http://127.0.0.1:8080' })
+const known = new NoodleClient<Known>({ url: 'http://127.0.0.1:8080' })
 ${lines}
 `
 
@@ -140,8 +147,9 @@ await client.submit('any')
 for await (const one of client.list()) if (one.task === 'resize') one.payload?.width.toFixed()
 for await (const answer of client.submitMany([{ task: 'resize', payload: { width: 1 }, labels: { a: 'b' } }]))
   if (answer.id === undefined) answer.code.toUpperCase()
+const slept: number = (await known.result(await known.submit('sleep', { ms: 1 }))).sleptMs
 const some: Job = await new NoodleClient({ url: '', token: () => 'x' }).submit('whatever', { any: 'thing' })
-console.log(bytes, width, some.id)`)
+console.log(bytes, width, slept, some.id)`)
   expect(compile(program)).toBe('')
 })
 
@@ -151,15 +159,21 @@ test('a wrong payload, none, another task or another field do not compile', () =
     "client.submit('resize')",
     "client.submit('resise', { width: 3 })",
     "client.submitMany([{ task: 'resize', payload: { height: 3 } }])",
+    "known.submit('sleep', { ms: '1' })",
+    "known.submit('sleep', { ms: 1, after: 2 })",
+    "known.submit('dream', { ms: 1 })",
   ]
   const said = compile(typed(wrong.join('\n')))
     .split('\n')
     .filter((line) => line.startsWith('program.ts'))
   expect(said).toEqual([
-    expect.stringMatching(/^program\.ts\(4,.*'string' is not assignable to type 'number'/),
-    expect.stringMatching(/^program\.ts\(5,.*Expected 2-3 arguments/),
-    expect.stringMatching(/^program\.ts\(6,.*'"resise"' is not assignable/),
-    expect.stringMatching(/^program\.ts\(7,.*height: number/),
+    expect.stringMatching(/^program\.ts\(6,.*'string' is not assignable to type 'number'/),
+    expect.stringMatching(/^program\.ts\(7,.*Expected 2-3 arguments/),
+    expect.stringMatching(/^program\.ts\(8,.*'"resise"' is not assignable/),
+    expect.stringMatching(/^program\.ts\(9,.*height: number/),
+    expect.stringMatching(/^program\.ts\(10,.*'string' is not assignable to type 'number'/),
+    expect.stringMatching(/^program\.ts\(11,.*'after' does not exist/),
+    expect.stringMatching(/^program\.ts\(12,.*'"dream"' is not assignable/),
   ])
 })
 

@@ -7,6 +7,7 @@ import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { starterTask } from '../starter-task.ts'
 import { tableOf } from '../table.ts'
+import { type DescribedTask, renderTasks } from '../task-types/render-tasks.ts'
 
 interface NewOptions {
   python?: boolean
@@ -16,7 +17,7 @@ interface NewOptions {
 export function addTasks(program: Command, cli: Cli): void {
   const tasks = program
     .command('tasks')
-    .summary('list tasks, and begin a new one')
+    .summary('list tasks, begin a new one, and write their types')
     .description('Tasks: what there is to run (docs/tasks.md).')
   tasks
     .command('list', { isDefault: true })
@@ -38,7 +39,37 @@ export function addTasks(program: Command, cli: Cli): void {
         `Try it: TASKS_DIR=${options.dir} npm start, then noodle submit --wait ${name} '{"name": "Ada"}'`,
       ])
     })
+  tasks
+    .command('types')
+    .description(
+      'Writes the payload and the result of each task as TypeScript, from their JSON Schemas: for new NoodleClient<Tasks>, so that the compiler checks what is submitted (client/README.md).',
+    )
+    .option('--out <file>', 'where to, over what is there; default: stdout')
+    .action(async ({ out }: { out?: string }) => {
+      const { items } = await cli.connect().call<{ items: DescribedTask[] }>('GET', '/v1/tasks')
+      const types = renderTasks(items)
+      if (out === undefined) {
+        cli.show({ types }, () => types.trimEnd())
+        return
+      }
+      writeTypes(out, types)
+      cli.show({ file: out }, () => `${out} is written, with ${String(items.length)} tasks.`)
+    })
 }
+
+/** @throws CliError */
+function writeTypes(file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch (error) {
+    throw notWritten(file, error)
+  }
+}
+
+const notWritten = (file: string, error: unknown): CliError =>
+  new CliError(`${file} could not be written: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  })
 
 /** Answers with the file's path. @throws CliError, also when there is such a file already */
 function writeStarter(name: string, { python: isPython = false, dir }: NewOptions): string {
@@ -53,10 +84,7 @@ function writeStarter(name: string, { python: isPython = false, dir }: NewOption
     mkdirSync(dir, { recursive: true })
     writeFileSync(file, starterTask(name, language), { flag: 'wx' })
   } catch (error) {
-    throw new CliError(
-      `${file} could not be written: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    )
+    throw notWritten(file, error)
   }
   return file
 }

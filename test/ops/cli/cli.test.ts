@@ -273,6 +273,17 @@ test('tasks lists what there is, and tasks new writes a file once', async () => 
   expect(await cli('tasks', 'new', 'two words', '--dir', dir)).toMatchObject({ code: 2 })
 })
 
+test('tasks types writes what tasks take and give, as TypeScript', async () => {
+  const member = 'sleep: { payload: SleepPayload; result: SleepResult }'
+  expect(await cli('tasks', 'types')).toMatchObject({ code: 0, stdout: expect.stringContaining(member) })
+  const folder = aFolder()
+  const file = join(folder, 'tasks.d.ts')
+  expect(await json('tasks', 'types', '--out', file)).toEqual({ file })
+  expect(readFileSync(file, 'utf8')).toContain(member)
+  const refused = await cli('tasks', 'types', '--out', join(folder, 'none', 'tasks.d.ts'))
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('could not be written') })
+})
+
 test('submit --cache takes the result of an equal job, whose id it shows', async () => {
   const args = ['submit', 'echo', '{"a": 1}', '--cache', '1h', '--wait'] as const
   const first = await json(...args)
