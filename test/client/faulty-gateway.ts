@@ -22,6 +22,8 @@ export interface FaultyGateway {
   requests: { line: string; headers: IncomingMessage['headers'] }[]
   /** What is to be done to the next requests that `matches` finds by method and path, one by one; the others pass. */
   plan(matches: RegExp, faults: readonly Fault[]): void
+  /** Cuts off all that is under way. */
+  cut(): void
 }
 
 /** In which a client reads what was sent before the cut: what it has not read by then `fetch` throws away. */
@@ -51,6 +53,9 @@ export async function openFaultyGateway(target: string): Promise<FaultyGateway> 
     requests,
     plan(matches, faults) {
       plans.push({ matches, faults: [...faults] })
+    },
+    cut() {
+      server.closeAllConnections()
     },
   }
 }
