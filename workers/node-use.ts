@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import { every } from '../core/every.ts'
 import type { Component } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { NodeUse } from '../queue/domain/node.ts'
+import { listDescendants, readMemory, readStat } from './executors/proc.ts'
 
 export interface NodeUseMeter extends Component {
   /** As last measured. */
@@ -17,16 +16,20 @@ export interface NodeUseMeter extends Component {
 const everyMs = 5000
 const gpuQueryDeadlineMs = 4000
 
-/** Root of the control group, of version 2, where this process is a container of its own. */
-const cgroup = '/sys/fs/cgroup'
+const mebibyte = 1024 * 1024
 
 /**
- * Measures how far the machine of this node is used: its container's share, where control groups of version 2 tell it, else the whole machine. `cpus` is
- * what counts as all of it. GPUs are asked for only where there are some; virtual ones tell nothing.
+ * Measures how far this node is used by the programs of its jobs and by itself, of what it offers; what else goes on on its machine is none of it, so that
+ * several nodes can share one. GPUs are asked for only where there are some; virtual ones tell nothing. Where there is no /proc nothing is told.
  */
-export function makeNodeUseMeter(options: { cpus: number; gpus: number; log: Logger }): NodeUseMeter {
+export function makeNodeUseMeter(options: {
+  cpus: number
+  memoryMb: number
+  gpus: number
+  log: Logger
+}): NodeUseMeter {
   let latest: NodeUse = { cpu: null, memory: null, gpu: null }
-  let before = readCpuMs(options.cpus)
+  let before: { cpuMs: number; atMs: number } | undefined
   let hasGpuTool = options.gpus > 0
 
   async function readGpuUse(): Promise<number | null> {
@@ -47,10 +50,15 @@ export function makeNodeUseMeter(options: { cpus: number; gpus: number; log: Log
   const loop = every(
     everyMs,
     async () => {
-      const now = readCpuMs(options.cpus)
-      const cpu = now && before ? share(now.busyMs - before.busyMs, now.allMs - before.allMs) : null
+      if (!readStat('self')) return
+      const pids = listDescendants(process.pid)
+      const now = { cpuMs: readCpuMs(pids), atMs: performance.now() }
+      latest = {
+        cpu: before ? share(now.cpuMs - before.cpuMs, (now.atMs - before.atMs) * options.cpus) : null,
+        memory: share(readMemoryBytes(pids), options.memoryMb * mebibyte),
+        gpu: await readGpuUse(),
+      }
       before = now
-      latest = { cpu, memory: readMemoryUse(), gpu: await readGpuUse() }
     },
     { name: 'node use', log: options.log },
   )
@@ -72,42 +80,13 @@ export function gpuUseOf(text: string): number | null {
       )
 }
 
-/** CPU time since some beginning, used and there in all. */
-function readCpuMs(count: number): { busyMs: number; allMs: number } | null {
-  const own = /^usage_usec (\d+)/m.exec(read(`${cgroup}/cpu.stat`))?.[1]
-  // The root of the machine's own hierarchy has no cpu.max.
-  if (own !== undefined && read(`${cgroup}/cpu.max`) !== '')
-    return { busyMs: Number(own) / 1000, allMs: performance.now() * count }
-  const times = cpus().map((cpu) => cpu.times)
-  if (times.length === 0) return null
-  const sum = (of: (time: (typeof times)[number]) => number): number =>
-    times.reduce((total, time) => total + of(time), 0)
-  const idleMs = sum((time) => time.idle)
-  const allMs = sum((time) => time.user + time.nice + time.sys + time.irq + time.idle)
-  return { busyMs: allMs - idleMs, allMs }
+/** CPU time of this process and all below it, with those of theirs that have ended. */
+function readCpuMs(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + (readStat(pid)?.cpuMs ?? 0), 0)
 }
 
-/** Without what only caches files and can be had back at once. */
-function readMemoryUse(): number | null {
-  const limit = Number(read(`${cgroup}/memory.max`))
-  const used = Number(read(`${cgroup}/memory.current`))
-  if (limit > 0 && used > 0) {
-    const cached = Number(/^inactive_file (\d+)/m.exec(read(`${cgroup}/memory.stat`))?.[1] ?? 0)
-    return share(used - cached, limit)
-  }
-  const told = read('/proc/meminfo')
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(told)?.[1] ?? 0)
-  const total = field('MemTotal')
-  return total > 0 ? share(total - field('MemAvailable'), total) : null
-}
+const readMemoryBytes = (pids: readonly number[]): number =>
+  pids.reduce((sum, pid) => sum + (readMemory(pid)?.rssBytes ?? 0), 0)
 
 const share = (part: number, whole: number): number | null =>
   whole > 0 ? Math.min(1, Math.max(0, part / whole)) : null
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
-}
