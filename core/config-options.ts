@@ -5,6 +5,7 @@ import { homeOptions } from './options/home-options.ts'
 import { jobOptions } from './options/job-options.ts'
 import { processOptions } from './options/process-options.ts'
 import { runOptions } from './options/run-options.ts'
+import { scalingOptions } from './options/scaling-options.ts'
 import { taskOptions } from './options/task-options.ts'
 import { workerOptions } from './options/worker-options.ts'
 
@@ -18,6 +19,7 @@ export const options = {
   ...grpcOptions,
   ...jobOptions,
   ...blobOptions,
+  ...scalingOptions,
   ...workerOptions,
   ...taskOptions,
   ...runOptions,

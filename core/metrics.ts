@@ -184,6 +184,36 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    nodes: new Gauge({
+      name: 'noodle_nodes',
+      help: 'Nodes of a tier by state (ready, starting, draining), as the leading ops process last saw them.',
+      labelNames: ['tier', 'state'],
+      registers,
+    }),
+    nodesDesired: new Gauge({
+      name: 'noodle_nodes_desired',
+      help: 'Nodes that a tier should have, as the leading ops process last decided.',
+      labelNames: ['tier'],
+      registers,
+    }),
+    coldStart: new Gauge({
+      name: 'noodle_cold_start_seconds',
+      help: 'Time from when a node of the tier is asked for until it takes jobs: what nine of ten of the last did not exceed.',
+      labelNames: ['tier'],
+      registers,
+    }),
+    scalingDecisions: new Counter({
+      name: 'noodle_scaling_decisions_total',
+      help: 'Changes of how many nodes a tier should have, by direction: up or down.',
+      labelNames: ['tier', 'direction'],
+      registers,
+    }),
+    nodeStartFailures: new Counter({
+      name: 'noodle_node_start_failures_total',
+      help: 'Nodes that could not be asked for, did not come up, or were lost.',
+      labelNames: ['tier'],
+      registers,
+    }),
     leads: new Gauge({
       name: 'noodle_leads',
       help: 'Whether this process does the duties that only one may do at a time: 1 for yes, 0 for no.',

@@ -31,6 +31,7 @@ import { makePostgresNotices } from './store/postgres-notices.ts'
 import { openRedisWatchTable } from './store/redis-watch-table.ts'
 import { closeRedis, openRedis, type RedisPurpose, untilReady } from './store/redis.ts'
 import { openRefreshTokensTable } from './store/refresh-tokens-table.ts'
+import { openScalingTable } from './store/scaling-table.ts'
 import { openSecretsTable } from './store/secrets-table.ts'
 import { makeSignals } from './store/signals.ts'
 import { makeTaskProfiles } from './store/task-profiles.ts'
@@ -139,6 +140,7 @@ export async function openQueue(
     checkpoints,
     tasks: openTasksTable(postgres),
     secrets: openSecretsTable(postgres),
+    scaling: openScalingTable(postgres),
     blobs,
     artifacts: openArtifactsTable(postgres),
     deliveries,

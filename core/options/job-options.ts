@@ -1,15 +1,5 @@
 import { z } from 'zod'
-import { integer, list, secretKey } from './kinds.ts'
-
-/** A value that is a mapping in a file and JSON text in an environment variable. */
-const jsonText = (value: unknown): unknown => {
-  if (typeof value !== 'string') return value
-  try {
-    return JSON.parse(value)
-  } catch {
-    return value
-  }
-}
+import { integer, jsonText, list, secretKey } from './kinds.ts'
 
 const tierName = z
   .string()

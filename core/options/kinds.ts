@@ -29,3 +29,13 @@ export const secretKey = z
     (text) => Buffer.byteLength(text) >= 32,
     'must be at least 32 bytes; make one with `openssl rand -base64 48`',
   )
+
+/** A value that is a mapping in a file and JSON text in an environment variable. */
+export const jsonText = (value: unknown): unknown => {
+  if (typeof value !== 'string') return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}

@@ -43,6 +43,12 @@ export const errorCodes = {
     title: "The payload does not fit the task's schema",
     remedy: "Mend the fields that are named; `GET /v1/tasks/:name` has the task's schema.",
   },
+  POLICY_MISFIT: {
+    kind: 'impossible',
+    title: 'The scaling policy does not go together',
+    remedy:
+      'Change the fields that are named together: `min` is at most `max`, and the mode manual needs `replicas`.',
+  },
   TASK_NOT_DETERMINISTIC: {
     kind: 'impossible',
     title: 'The task is not declared deterministic',

@@ -33,6 +33,8 @@ import {
   listEvents,
   listJobs,
 } from './jobs/read.ts'
+import { readDemand } from './jobs/read-demand.ts'
+import { readUse } from './jobs/read-use.ts'
 import { reapDeadNodes } from './jobs/reap.ts'
 import { takeJobs } from './jobs/take.ts'
 import type { Postgres } from './postgres.ts'
@@ -81,6 +83,8 @@ export function openJobsTable(postgres: Postgres) {
     findStarts: (bootId: string, ids: readonly string[]) => findStarts(postgres, bootId, ids),
     listFences: (ids: readonly string[]) => listFences(postgres, ids),
     countTiers: () => countTiers(postgres),
+    readDemand: (tiers: readonly string[], since: Date | null) => readDemand(postgres, tiers, since),
+    readUse: (tier: string) => readUse(postgres, tier),
     countQueuedNeeds: () => countQueuedNeeds(postgres),
     countQueuedTasks: () => countQueuedTasks(postgres),
   }

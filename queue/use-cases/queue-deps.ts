@@ -28,6 +28,7 @@ import type { RedisCounter } from '../store/redis-counter.ts'
 import type { RedisWatchTable } from '../store/redis-watch-table.ts'
 import type { RefreshTokensTable } from '../store/refresh-tokens-table.ts'
 import type { ProgressNote } from '../store/jobs/note-progress.ts'
+import type { ScalingTable } from '../store/scaling-table.ts'
 import type { SecretsTable } from '../store/secrets-table.ts'
 import type { Signals } from '../store/signals.ts'
 import type { TaskProfiles } from '../store/task-profiles.ts'
@@ -50,6 +51,7 @@ export interface QueueDeps {
   checkpoints: CheckpointsTable
   tasks: TasksTable
   secrets: SecretsTable
+  scaling: ScalingTable
   blobs: BlobStore
   artifacts: ArtifactsTable
   deliveries: Deliveries

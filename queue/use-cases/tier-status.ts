@@ -6,15 +6,22 @@ import type { QueueDeps } from './queue-deps.ts'
 
 export interface TierStatus extends TierCounts {
   size: Tier
-  replicas: { ready: number; draining: number }
+  /** None of its nodes are wanted now. */
+  isScaledToZero: boolean
+  replicas: { ready: number; starting: number; draining: number; desired: number }
 }
+
+/** A decision that is older tells nothing any more: nobody decides. */
+const freshMs = 60_000
 
 /** Each configured tier with its live jobs and nodes, from the smallest. A node that serves several tiers counts in each. */
 export async function listTiers(
-  deps: Pick<QueueDeps, 'jobs' | 'tiers'>,
+  deps: Pick<QueueDeps, 'jobs' | 'tiers' | 'scaling'>,
   fleet: Fleet,
 ): Promise<TierStatus[]> {
-  const counts = new Map((await deps.jobs.countTiers()).map((row) => [row.tier, row]))
+  const [rows, states] = await Promise.all([deps.jobs.countTiers(), deps.scaling.listStates(freshMs)])
+  const counts = new Map(rows.map((row) => [row.tier, row]))
+  const decided = new Map(states.map((state) => [state.tier, state]))
   return deps.tiers.map((size) => {
     const nodes = fleet.nodes.filter((node) => node.tiers.includes(size.name))
     const none = {
@@ -26,12 +33,17 @@ export async function listTiers(
       arrivalsPerSecond: 0,
       finishesPerSecond: 0,
     }
+    const ready = nodes.filter((node) => node.state === 'ready').length
+    const state = decided.get(size.name)
     return {
       ...(counts.get(size.name) ?? none),
       size,
+      isScaledToZero: state?.desired === 0,
       replicas: {
-        ready: nodes.filter((node) => node.state === 'ready').length,
+        ready,
+        starting: state?.starting ?? 0,
         draining: nodes.filter((node) => node.state === 'draining').length,
+        desired: state?.desired ?? ready,
       },
     }
   })
@@ -39,7 +51,7 @@ export async function listTiers(
 
 /** @throws TIER_NOT_FOUND */
 export async function findTier(
-  deps: Pick<QueueDeps, 'jobs' | 'tiers'>,
+  deps: Pick<QueueDeps, 'jobs' | 'tiers' | 'scaling'>,
   fleet: Fleet,
   name: string,
 ): Promise<TierStatus> {

@@ -1,0 +1,58 @@
+import { ConfigError } from '../../core/config.ts'
+import type { ScalingPolicyFields } from '../../core/options/scaling-options.ts'
+import { defaultPolicy, type ScalingPolicy } from '../domain/scaling/policy.ts'
+import { canonicalTier, type Tier } from '../domain/tiers.ts'
+
+/** The policies of the tiers: what is built in, over it what is configured for all, then for the tier, then what was changed by the API. */
+export interface ScalingPolicies {
+  of: (tier: string, changes?: ScalingPolicyFields) => ScalingPolicy
+}
+
+/** Of `SCALING_POLICIES`, for all tiers. */
+const forAll = 'default'
+
+/** @throws ConfigError for a tier that is not there, and for fields that do not go together */
+export function makeScalingPolicies(
+  tiers: readonly Tier[],
+  configured: Readonly<Record<string, ScalingPolicyFields>>,
+): ScalingPolicies {
+  const own = new Map(Object.entries(configured).map(([name, fields]) => [canonicalTier(name), fields]))
+  const names = [forAll, ...tiers.map(({ name }) => name)]
+  const problems = [...own.keys()]
+    .filter((name) => !names.includes(name))
+    .map((name) => `SCALING_POLICIES: there is no tier ${name}; the keys are ${names.join(', ')}.`)
+  const of = (tier: string, changes: ScalingPolicyFields = {}): ScalingPolicy =>
+    merge([own.get(forAll) ?? {}, own.get(tier) ?? {}, changes])
+  for (const { name } of tiers) {
+    const problem = misfitOf(of(name))
+    if (problem) problems.push(`SCALING_POLICIES: for the tier ${name} ${problem.path} ${problem.message}.`)
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { of }
+}
+
+/** What does not go together in a policy; null when all does. */
+export function misfitOf({
+  mode,
+  min,
+  max,
+  replicas,
+}: ScalingPolicy): { path: string; message: string } | null {
+  if (min > max) return { path: 'min', message: `is ${String(min)}, more than max, which is ${String(max)}` }
+  if (mode === 'manual' && replicas === undefined)
+    return { path: 'replicas', message: 'must be given in the mode manual: how many nodes to keep' }
+  return null
+}
+
+function merge(layers: readonly ScalingPolicyFields[]): ScalingPolicy {
+  const { override, ...fields } = Object.assign({}, ...layers.map(present)) as ScalingPolicyFields
+  return {
+    ...defaultPolicy,
+    ...(fields as Partial<ScalingPolicy>),
+    ...(override && { override: { replicas: override.replicas, untilMs: Date.parse(override.until) } }),
+  }
+}
+
+/** Without the fields that are undefined: they would hide those below. */
+const present = (fields: ScalingPolicyFields): ScalingPolicyFields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
