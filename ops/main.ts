@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { readConfigOrExit } from '../core/config.ts'
+import { orExit, readConfig } from '../core/config.ts'
 import { type Component, runProcess } from '../core/lifecycle.ts'
 import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
+import { makeAutoscaler } from './autoscale/autoscaler.ts'
+import { closeDeadlineMs, driverOptions, openDriver } from './autoscale/open-driver.ts'
+import { makePatient } from './autoscale/patient-driver.ts'
 import { makeLeader } from './leader.ts'
 import { makeBlobSweeper } from './roles/blob-sweeper.ts'
 import { makeCanary } from './roles/canary.ts'
@@ -22,14 +26,21 @@ import { makeSweeper } from './roles/sweeper.ts'
 import { makeTaskWatcher } from './roles/task-watcher.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
-const config = readConfigOrExit([
-  ...queueOptions,
-  'LOG_LEVEL',
-  'LOG_FORMAT',
-  'METRICS_PORT',
-  'METRICS_HOST',
-  'METRICS_NETWORKS',
-])
+const { config, policies } = orExit(() => {
+  const config = readConfig([
+    ...queueOptions,
+    ...driverOptions,
+    'SCALING_POLICIES',
+    'SCALING_START_SECONDS',
+    'CONCURRENCY',
+    'LOG_LEVEL',
+    'LOG_FORMAT',
+    'METRICS_PORT',
+    'METRICS_HOST',
+    'METRICS_NETWORKS',
+  ])
+  return { config, policies: makeScalingPolicies(config.TIERS, config.SCALING_POLICIES) }
+})
 const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'ops' } })
 const metrics = makeMetrics()
 
@@ -40,6 +51,21 @@ const queue = await openQueue(config, { name, log, metrics })
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
 
 const leader = makeLeader(queue.deps, `noodle ${name}`)
+/** A call to a driver that takes longer is given up. */
+const driverCallMs = 15_000
+const driver = openDriver(config, log)
+const autoscaler =
+  config.SCALING_DRIVER === 'none'
+    ? []
+    : [
+        makeAutoscaler(queue.deps, {
+          leader,
+          driver: driver && makePatient(driver, driverCallMs),
+          policyOf: policies.of,
+          usual: { slots: config.CONCURRENCY, coldStartSeconds: 30 },
+          startDeadlineMs: config.SCALING_START_SECONDS * 1000,
+        }),
+      ]
 
 // Several ops processes may run: most roles take rows that no other holds, so that they need no leader.
 await runProcess({
@@ -68,6 +94,7 @@ await runProcess({
     makeLedgerKeeper(queue.deps),
     makeLogRescuer(queue.deps),
     makeCanary(queue.deps),
+    ...autoscaler,
   ],
-  stopDeadlineMs: 14_000,
+  stopDeadlineMs: 14_000 + closeDeadlineMs(config),
 })

@@ -3,7 +3,7 @@ import { readConfig } from '../../core/config.ts'
 import { checkout } from './home.ts'
 import type { Kept, Running } from './keep-running.ts'
 import { startNodeProcess } from './node-process.ts'
-import { keep, stop, type Start } from './start.ts'
+import { keep, stop, unlessSet, type Start } from './start.ts'
 import { workerEnvironment } from './worker-environment.ts'
 
 /** Beyond what a process allows itself (core/lifecycle.ts). */
@@ -37,7 +37,11 @@ export async function startProcesses(start: Start, env: Record<string, string>):
   const workers = TIERS.map((tier) =>
     keepProcess(`worker-${tier.name}`, 'workers/main.ts', DRAIN_DEADLINE_MS, workerEnvironment(tier)),
   )
-  const ops = keepProcess('ops', 'ops/main.ts', 0)
+  const ops = keepProcess('ops', 'ops/main.ts', DRAIN_DEADLINE_MS, {
+    ...unlessSet('SCALING_DRIVER', 'process'),
+    // The one that is kept here is the least; all of them share this machine.
+    ...unlessSet('SCALING_POLICIES', JSON.stringify({ default: { min: 1, max: 4 } })),
+  })
   const gateway = keepProcess('gateway', 'api/main.ts', SHUTDOWN_DELAY_MS)
   start.undo.push(
     () => Promise.all(workers.map(stop)),

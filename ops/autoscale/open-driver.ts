@@ -1,0 +1,43 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../../core/config.ts'
+import type { Logger } from '../../core/logger.ts'
+import { homeFolder } from '../local/home.ts'
+import type { NodeDriver } from './drivers/node-driver.ts'
+import { makeProcessDriver } from './drivers/process-driver.ts'
+
+export const driverOptions = ['SCALING_DRIVER', 'TIERS', 'NOODLE_HOME', 'DRAIN_DEADLINE_MS'] as const
+
+/** Beyond what a worker allows itself (core/lifecycle.ts). */
+const stopMarginMs = 17_000
+
+/** How long closing the driver may take: its nodes end in order with it. */
+export const closeDeadlineMs = (config: Pick<Config, (typeof driverOptions)[number]>): number =>
+  config.SCALING_DRIVER === 'process' ? config.DRAIN_DEADLINE_MS + stopMarginMs : 0
+
+/** The driver that is configured; null for none. */
+export function openDriver(
+  config: Pick<Config, (typeof driverOptions)[number]>,
+  log: Logger,
+): NodeDriver | null {
+  switch (config.SCALING_DRIVER) {
+    case 'none':
+    case 'external':
+      return null
+    case 'process': {
+      const logFolder = join(homeFolder(config.NOODLE_HOME), 'logs')
+      mkdirSync(logFolder, { recursive: true, mode: 0o700 })
+      return makeProcessDriver({
+        tiers: config.TIERS,
+        main: join(import.meta.dirname, '../../workers/main.ts'),
+        logFolder,
+        env: {},
+        stopDeadlineMs: config.DRAIN_DEADLINE_MS + stopMarginMs,
+        log,
+      })
+    }
+    case 'docker':
+    case 'kubernetes':
+      throw new Error('soon')
+  }
+}

@@ -1,0 +1,52 @@
+import type { DrivenNode, NodeDriver } from '../../../ops/autoscale/drivers/node-driver.ts'
+import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
+
+/** A driver whose nodes are rows of the registry, and no processes. Its faults can be switched on. */
+export function makePaperDriver(deps: QueueDeps) {
+  const nodes = new Map<string, DrivenNode & { bootId: string }>()
+  const faults = { list: 'no', start: 'no', comesUp: true } as {
+    list: 'no' | 'error' | 'hang'
+    start: 'no' | 'error' | 'hang' | 'late'
+    comesUp: boolean
+  }
+  const told = { starts: 0, stops: [] as string[], most: 0 }
+  const hang = () => new Promise<never>(() => undefined)
+
+  async function begin(tier: string): Promise<void> {
+    const node = { id: `${tier}-${String(told.starts)}`, tier, isStopping: false, bootId: deps.newId() }
+    nodes.set(node.id, node)
+    told.most = Math.max(told.most, nodes.size)
+    if (!faults.comesUp) return
+    await deps.nodes.register(
+      {
+        ...{ id: node.id, bootId: node.bootId, tiers: [tier], cpus: 2, memoryMb: 4096, gpus: 0 },
+        ...{ concurrency: 4, version: '0', tasks: [] },
+      },
+      60_000,
+    )
+  }
+
+  const driver: NodeDriver = {
+    name: 'paper',
+    list() {
+      if (faults.list === 'error') return Promise.reject(new Error('The engine is away.'))
+      return faults.list === 'hang' ? hang() : Promise.resolve([...nodes.values()])
+    },
+    async start(tier) {
+      told.starts++
+      if (faults.start === 'error') throw new Error('No machine is left.')
+      if (faults.start === 'hang') return hang()
+      await begin(tier)
+      if (faults.start === 'late') return hang()
+    },
+    drain: () => Promise.resolve(),
+    async stop({ id }) {
+      told.stops.push(id)
+      const node = nodes.get(id)
+      nodes.delete(id)
+      if (node) await deps.nodes.sayGoodbye(node.bootId)
+    },
+    close: () => Promise.resolve(),
+  }
+  return { driver, nodes, faults, told }
+}
