@@ -33,6 +33,7 @@ export const gatewayOptions = [
   'SECRETS_PREVIOUS_KEYS',
   'CACHE_REDIS_SECONDS',
   'CLUSTER_SIZE',
+  'SCALING_POLICIES',
   'SHUTDOWN_DELAY_MS',
 ] as const
 

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { readConfigOrExit } from '../core/config.ts'
+import { orExit, readConfigOrExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
 import { within } from '../core/within.ts'
 import { makeLogger } from '../core/logger.ts'
@@ -12,6 +12,7 @@ import { makeCheckPayload } from '../queue/use-cases/check-payload.ts'
 import { makeFleetView } from '../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
+import { makeScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeBlobLinks } from './blobs/blob-links.ts'
@@ -27,6 +28,7 @@ import { gatewayOptions } from './gateway-config.ts'
 const nodesDeadlineMs = 2000
 
 const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
+const scalingPolicies = orExit(() => makeScalingPolicies(config.TIERS, config.SCALING_POLICIES))
 const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'gateway' } })
 const metrics = makeMetrics()
 
@@ -50,6 +52,7 @@ const deps: GatewayDeps = {
   fleet,
   catalogue: makeCatalogueView(queue.deps, fleet),
   checkPayload: makeCheckPayload(),
+  scalingPolicies,
   secretBox,
   config,
   pingPostgres: () => queue.pingPostgres(),

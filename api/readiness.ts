@@ -21,6 +21,9 @@ export interface Readiness {
 /** Ops looks at the stores twice a minute; what it found longer ago is out of date. */
 const storeTroublesMaxAgeMs = 90_000
 
+/** While somebody scales he decides each few seconds. */
+const decisionMaxAgeMs = 60_000
+
 /** How old an answer may be: anybody may ask, and the stores must not feel it. */
 const maxAgeMs = 500
 
@@ -41,6 +44,10 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
   const troubles = isPostgresUp
     ? await deps.queue.platform.findStoreTroubles(storeTroublesMaxAgeMs).catch(() => [])
     : []
+  // Meant to have none just now.
+  const emptied = isPostgresUp ? await deps.queue.scaling.listStates(decisionMaxAgeMs).catch(() => []) : []
+  const isScaledToZero = (tier: string): boolean =>
+    emptied.some((state) => state.tier === tier && state.desired === 0)
   const canaries = isPostgresUp ? await deps.queue.canaries.readHealth().catch(() => []) : []
   const tiers = Object.fromEntries(
     deps.queue.tiers.map(({ name }) => [name, nodes.filter((node) => node.tiers.includes(name)).length]),
@@ -55,7 +62,7 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
     ...troubles,
     ...(isPostgresUp
       ? Object.keys(tiers)
-          .filter((tier) => tiers[tier] === 0)
+          .filter((tier) => tiers[tier] === 0 && !isScaledToZero(tier))
           .map((tier) => `No node of the tier ${tier} is up.`)
       : []),
     ...canaries

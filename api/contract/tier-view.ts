@@ -15,7 +15,7 @@ export const tierView = z
       draining: z.number(),
       desired: z
         .number()
-        .describe('Nodes that should be there; until autoscaling arrives, those that are ready.'),
+        .describe('Nodes that should be there; those that are ready while nobody decides it.'),
     }),
     arrivalsPerSecond: z.number().describe('Over the last minute.'),
     finishesPerSecond: z.number().describe('Over the last minute.'),
@@ -33,7 +33,7 @@ export function toTierView(status: TierStatus): z.output<typeof tierView> {
     queued: status.queued,
     running: status.running,
     oldestWaitMs: Math.round(status.oldestWaitMs),
-    replicas: { ...status.replicas, starting: 0, desired: status.replicas.ready },
+    replicas: status.replicas,
     arrivalsPerSecond: status.arrivalsPerSecond,
     finishesPerSecond: status.finishesPerSecond,
     paused: false,

@@ -6,7 +6,6 @@ const announced: { path: RegExp; what: string }[] = [
   { path: /^\/v1\/jobs\/(cancel|replay)$/, what: 'Cancelling and replaying in bulk' },
   { path: /^\/v1\/workflows(\/|$)/, what: 'Workflows' },
   { path: /^\/v1\/schedules(\/|$)/, what: 'Schedules' },
-  { path: /^\/v1\/tiers\/[^/]+\/scaling$/, what: 'Autoscaling' },
   {
     path: /^\/v1\/(alerts|usage|tenants|api-keys|webhooks|flags|backups|deployments)(\/|$)/,
     what: 'This part',

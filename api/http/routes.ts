@@ -16,6 +16,7 @@ import type { Route } from './route.ts'
 import { secretRoutes } from './secrets/secret-routes.ts'
 import { systemRoutes } from './system/system-routes.ts'
 import { taskRoutes } from './tasks/task-routes.ts'
+import { scalingRoutes } from './tiers/scaling-routes.ts'
 import { tierRoutes } from './tiers/tier-routes.ts'
 import { userRoutes } from './users/user-routes.ts'
 
@@ -35,6 +36,7 @@ export function allRoutes(deps: GatewayDeps): Route[] {
     readLinkRoute(deps),
     ...authRoutes(deps),
     ...tierRoutes(deps),
+    ...scalingRoutes(deps),
     ...nodeRoutes(deps),
     ...taskRoutes(deps),
     ...secretRoutes(deps),

@@ -71,9 +71,38 @@ export interface TierView {
   queued: number
   running: number
   oldestWaitMs: number
-  replicas: { ready: number; draining: number; desired: number }
+  replicas: { ready: number; starting: number; draining: number; desired: number }
   arrivalsPerSecond: number
   finishesPerSecond: number
+}
+
+export interface ScalingPolicyView {
+  mode: string
+  min: number
+  max: number
+  targetWaitMs: number
+  cooldownSeconds: number
+  jobsPerNode: number
+  replicas?: number
+  override?: { replicas: number; until: string }
+}
+
+export interface ScalingView {
+  tier: string
+  policy: ScalingPolicyView
+  desired: number | null
+  decidedAt: string | null
+  reason: string | null
+  decisions: { at: string; from: number; to: number; mode: string; reason: string }[]
+}
+
+export interface AdviceView {
+  task: string
+  jobs: number
+  asked: { cpu: number; memoryMb: number; gpu: number }
+  used: { cpu: number | null; memoryMb: number | null }
+  verdict: string
+  recommended: { cpu: number | null; memoryMb: number | null }
 }
 
 export interface NodeView {

@@ -14,6 +14,7 @@ import { addMigrate } from './commands/migrate.ts'
 import { addNodes } from './commands/nodes.ts'
 import { addNotYet } from './commands/not-yet.ts'
 import { addReplay } from './commands/replay.ts'
+import { addScale } from './commands/scale.ts'
 import { addSecrets } from './commands/secrets.ts'
 import { addSubmit } from './commands/submit.ts'
 import { addTasks } from './commands/tasks.ts'
@@ -47,6 +48,7 @@ export function makeProgram(): Command {
   addTiers(program, cli)
   addNodes(program, cli)
   addDrain(program, cli)
+  addScale(program, cli)
   addToken(program, cli)
   addUsers(program, cli)
   addCache(program, cli)

@@ -17,6 +17,7 @@ import { makeCheckPayload } from '../../queue/use-cases/check-payload.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
+import { makeScalingPolicies } from '../../queue/use-cases/scaling-policies.ts'
 import { cleanUp } from './clean-up.ts'
 import { openTestQueue } from './test-queue.ts'
 
@@ -75,6 +76,7 @@ export async function openTestGateway(
     fleet,
     catalogue: makeCatalogueView(deps, fleet),
     checkPayload: makeCheckPayload(),
+    scalingPolicies: makeScalingPolicies(deps.tiers, config.SCALING_POLICIES),
     secretBox: openSecretBox(config),
     config,
     pingPostgres: () =>

@@ -3,7 +3,6 @@ import { CliError } from '../cli-error.ts'
 
 /** Commands of the contract whose time has not come yet. */
 const notYet = {
-  scale: 'change how many nodes a tier has',
   workflow: 'run jobs that depend on each other',
   schedule: 'run jobs at set times',
   backup: 'back up the record',

@@ -35,9 +35,12 @@ export function addTiers(program: Command, cli: Cli): void {
             title: 'NODES',
             value: ({ replicas }) => replicas.ready,
             align: 'right',
-            colour: ({ replicas }) => (replicas.ready === 0 ? 'red' : undefined),
+            colour: ({ replicas, pending, queued }) =>
+              replicas.ready === 0 && pending + queued + replicas.desired > 0 ? 'red' : undefined,
           },
+          { title: 'STARTING', value: ({ replicas }) => replicas.starting, align: 'right' },
           { title: 'DRAINING', value: ({ replicas }) => replicas.draining, align: 'right' },
+          { title: 'DESIRED', value: ({ replicas }) => replicas.desired, align: 'right' },
         ]),
       )
     })

@@ -8,17 +8,19 @@ const longWaitMs = 60_000
 
 /** Whether the jobs of each tier find nodes that take them. */
 export async function checkConsumption(
-  deps: Pick<QueueDeps, 'jobs' | 'nodes' | 'tiers'>,
+  deps: Pick<QueueDeps, 'jobs' | 'nodes' | 'tiers' | 'scaling'>,
 ): Promise<Finding[]> {
   return (await listTiers(deps, { nodes: await deps.nodes.listLive() })).map(judgeTier)
 }
 
 export function judgeTier(status: TierStatus): Finding {
-  const { tier, queued, running, oldestWaitMs, pending } = status
+  const { tier, queued, running, oldestWaitMs, pending, isScaledToZero } = status
   const check = `tier ${tier}`
   const { ready } = status.replicas
   const waiting = `${String(queued)} queued, the oldest due job waits ${showDuration(oldestWaitMs)}`
   if (ready === 0) {
+    if (isScaledToZero && pending + queued === 0)
+      return ok(check, 'It is scaled to zero: nodes come with its next job.')
     const remedy = `Start a worker with TIER=${tier}.`
     return pending + queued > 0
       ? failure(check, `No node takes its jobs (${String(pending + queued)} wait).`, remedy)

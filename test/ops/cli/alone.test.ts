@@ -145,7 +145,8 @@ test('doctor judges whether a tier is served', () => {
   const tier = {
     tier: 'small',
     size: { name: 'small', cpu: 2, memoryMb: 4096, gpu: 0 },
-    replicas: { ready: 1, draining: 0 },
+    replicas: { ready: 1, starting: 0, draining: 0, desired: 1 },
+    isScaledToZero: false,
     pending: 0,
     queued: 0,
     running: 0,
@@ -153,10 +154,12 @@ test('doctor judges whether a tier is served', () => {
     arrivalsPerSecond: 0,
     finishesPerSecond: 0,
   }
-  const nobody = { ready: 0, draining: 1 }
+  const nobody = { ready: 0, starting: 0, draining: 1, desired: 0 }
   expect(judgeTier(tier).status).toBe('ok')
   expect(judgeTier({ ...tier, replicas: nobody }).status).toBe('warning')
   expect(judgeTier({ ...tier, replicas: nobody, pending: 1 }).status).toBe('failure')
+  expect(judgeTier({ ...tier, replicas: nobody, isScaledToZero: true }).status).toBe('ok')
+  expect(judgeTier({ ...tier, replicas: nobody, isScaledToZero: true, pending: 1 }).status).toBe('failure')
   expect(judgeTier({ ...tier, queued: 5, running: 3, oldestWaitMs: 61_000 }).status).toBe('warning')
   expect(judgeTier({ ...tier, queued: 5, oldestWaitMs: 61_000 }).status).toBe('failure')
 })

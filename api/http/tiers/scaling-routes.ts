@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { QueueError } from '../../../queue/domain/errors.ts'
+import { canonicalTier } from '../../../queue/domain/tiers.ts'
+import { misfitOf } from '../../../queue/use-cases/scaling-policies.ts'
+import { numberText, pageOf } from '../../contract/page-shapes.ts'
+import {
+  adviceView,
+  scalingPolicyBody,
+  scalingView,
+  toAdviceView,
+  toScalingView,
+} from '../../contract/scaling-shapes.ts'
+import type { GatewayDeps } from '../../gateway-deps.ts'
+import { audit } from '../audit.ts'
+import { route } from '../route.ts'
+
+const params = z.object({ tier: z.string() })
+
+export const scalingRoutes = (deps: GatewayDeps) => [
+  route({
+    method: 'get',
+    path: '/v1/tiers/:tier/scaling',
+    access: 'read',
+    tag: 'Tiers and nodes',
+    summary: 'Read how a tier is scaled: its policy, and what was decided why',
+    params,
+    query: z.strictObject({
+      limit: numberText
+        .pipe(z.number().int().min(1, 'must be 1 to 200').max(200, 'must be 1 to 200'))
+        .default(20)
+        .describe('How many decisions, 1 to 200.'),
+    }),
+    responses: {
+      200: { description: 'Its scaling', schema: scalingView },
+      404: { description: 'No such tier' },
+    },
+    async handle(call) {
+      const tier = knownTier(deps, call.params.tier)
+      return { status: 200, body: await viewOf(deps, tier, call.query.limit) }
+    },
+  }),
+  route({
+    method: 'patch',
+    path: '/v1/tiers/:tier/scaling',
+    access: 'manage',
+    tag: 'Tiers and nodes',
+    summary: 'Change how a tier is scaled',
+    description:
+      'Sets the fields that are given; null gives one its configured value back. The next decision goes by it.',
+    params,
+    body: scalingPolicyBody,
+    responses: {
+      200: { description: 'Its scaling', schema: scalingView },
+      404: { description: 'No such tier' },
+      422: { description: 'Fields that do not go together' },
+    },
+    async handle(call) {
+      const tier = knownTier(deps, call.params.tier)
+      const state = await deps.queue.scaling.findState(tier)
+      const changed = Object.entries({ ...state?.policy, ...call.body }).filter(([, value]) => value !== null)
+      const misfit = misfitOf(deps.scalingPolicies.of(tier, Object.fromEntries(changed)))
+      if (misfit)
+        throw new QueueError('POLICY_MISFIT', `${misfit.path} ${misfit.message}.`, { fields: [misfit] })
+      await deps.queue.scaling.changePolicy(tier, call.body)
+      await audit(deps, call, 'scaling.change', tier, { changes: JSON.stringify(call.body) })
+      return { status: 200, body: await viewOf(deps, tier, 20) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/v1/tiers/:tier/advice',
+    access: 'manage',
+    tag: 'Tiers and nodes',
+    summary: 'Read what the jobs of a tier should ask for, by what they have used',
+    params,
+    responses: {
+      200: {
+        description: 'By task and by what its jobs asked for, those that ran most first',
+        schema: pageOf(adviceView),
+      },
+      404: { description: 'No such tier' },
+    },
+    async handle(call) {
+      const used = await deps.queue.jobs.readUse(knownTier(deps, call.params.tier))
+      return { status: 200, body: { items: used.map(toAdviceView), nextCursor: null } }
+    },
+  }),
+]
+
+async function viewOf(deps: GatewayDeps, tier: string, limit: number): Promise<object> {
+  const { scaling } = deps.queue
+  const [state, decisions] = await Promise.all([
+    scaling.findState(tier),
+    scaling.listDecisions(tier, { limit }),
+  ])
+  return toScalingView(tier, deps.scalingPolicies.of(tier, state?.policy), state, decisions)
+}
+
+/** @throws TIER_NOT_FOUND */
+function knownTier({ queue }: GatewayDeps, asked: string): string {
+  const name = canonicalTier(asked)
+  if (queue.tiers.some((tier) => tier.name === name)) return name
+  throw new QueueError(
+    'TIER_NOT_FOUND',
+    `There is no tier ${asked}; there are ${queue.tiers.map((tier) => tier.name).join(', ')}.`,
+  )
+}
