@@ -48,7 +48,7 @@ ENV NODE_ENV=production \
 VOLUME /var/lib/noodle
 EXPOSE 8080 9100 50051
 USER 10001:10001
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/app/deploy/image/health.js"]
+HEALTHCHECK --interval=10s --timeout=8s --start-period=60s --retries=3 CMD ["/app/deploy/image/health"]
 ENTRYPOINT ["tini", "--", "/app/deploy/image/start"]
 
 # Last, for they change with each build.
