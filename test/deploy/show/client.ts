@@ -11,7 +11,8 @@ export interface Client {
 }
 
 export async function openClient(url: string, password: string): Promise<Client> {
-  const http = openHttpClient({ idleConnections: 64 })
+  // haproxy closes connections that were idle for 15 s: a request that is sent just then would be lost.
+  const http = openHttpClient({ idleConnections: 64, idleMs: 8000 })
   let token = ''
   const client: Client = {
     async call(method, path, { body, headers = {}, timeoutMs = 30_000 } = {}) {

@@ -13,13 +13,22 @@ import { rollingRestart } from './rolling-restart.ts'
 import type { Scenario } from './scenario.ts'
 import { cloneAndPrepare, findCompose, type Stack } from './stack.ts'
 import { tiers } from './tiers.ts'
+import { update } from './update.ts'
 
-const scenarios: Record<string, Scenario> = { tiers, escapes, leader, kills, rollingRestart, connections }
+const scenarios: Record<string, Scenario> = {
+  tiers,
+  escapes,
+  leader,
+  kills,
+  update,
+  rollingRestart,
+  connections,
+}
 
 const usage = `npm run deploy:show -- [SCENARIO…] [options]
   SCENARIO        ${Object.keys(scenarios).join(', ')}; by default all of them
   --minutes N     how long the streams of the scenario connections must live (default 10)
-  --rate N        jobs a second under which the scenario rollingRestart restarts (default 200)
+  --rate N        jobs a second under which update and rollingRestart work (default 200)
   --keep          leaves the containers up, and says where
 `
 const print = (line: string): void => {
