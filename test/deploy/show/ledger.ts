@@ -39,8 +39,9 @@ export async function checkNothingLost(
   if (failed.length > 0)
     throw new Error(`${String(failed.length)} jobs did not succeed: ${failed.slice(0, 3).join(' ')}`)
 
+  const [master] = await stack.containers('master')
   const doctor = await stack
-    .compose('exec', '-T', 'master', 'noodle', 'doctor', '--json')
+    .docker('exec', master?.id ?? '', 'noodle', 'doctor', '--json')
     .catch((error: unknown) => (error as { stdout: string }).stdout)
   const { findings } = JSON.parse(doctor) as {
     findings: { check: string; status: string; message: string }[]
