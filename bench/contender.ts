@@ -1,3 +1,5 @@
+import type { GrpcRequest } from './grpc-load.ts'
+
 /** What a bench compares: a way to take jobs over HTTP (or without) and to run them. All contenders use the same Redis and Postgres, one after the other. */
 export interface Contender {
   name: string
@@ -20,6 +22,18 @@ export interface Gateway extends Running {
   request: { url: string; headers: Record<string, string>; body: string }
   /** A submission of many; undefined where there is none. */
   batch?: (count: number) => { url: string; headers: Record<string, string>; body: string }
+  /** The same over gRPC; undefined where there is none. */
+  grpc?: {
+    submit: GrpcRequest
+    /** Messages of `count` jobs each, over so many streams; resolves with how many jobs a second were answered as stored. */
+    submitStream(load: StreamLoad): Promise<number>
+  }
+}
+
+export interface StreamLoad {
+  streams: number
+  messages: number
+  count: number
 }
 
 export interface Workers extends Running {

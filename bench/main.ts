@@ -1,6 +1,6 @@
 /*
  * Side by side, in one run, on one Redis and one Postgres: `npm run bench` in this folder (npm ci first), `npm run bench:short` for a first look.
- *   --only submit,batch,drain,through,latency,loaded   some measures
+ *   --only submit,grpc,batch,stream,drain,through,latency,loaded   some measures
  *   --who noodle,naive-durable,…        some contenders
  *   --rounds N                          default 5; contenders take turns, figures are medians
  *   --only backlog --backlogs 10000,1000000   what waiting jobs cost; --rounds 1 will do
@@ -19,8 +19,10 @@ import {
   measureBacklog,
   measureBatch,
   measureDrain,
+  measureGrpc,
   measureLatency,
   measureLoadedLatency,
+  measureStream,
   measureSubmit,
   measureThrough,
   type Sizes,
@@ -31,7 +33,7 @@ import { startStores, type Stores } from './stores.ts'
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'submit,batch,drain,through,latency,loaded' },
+    only: { type: 'string', default: 'submit,grpc,batch,stream,drain,through,latency,loaded' },
     who: { type: 'string' },
     rounds: { type: 'string' },
     backlogs: { type: 'string', default: '10000,100000' },
@@ -60,6 +62,8 @@ const stores = await startStores()
 const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
   submit: (contender) => measureSubmit(contender, stores, sizes),
   batch: (contender) => measureBatch(contender, sizes),
+  grpc: (contender) => measureGrpc(contender, stores, sizes),
+  stream: (contender) => measureStream(contender, sizes),
   drain: (contender) => measureDrain(contender, stores, sizes),
   through: (contender) => measureThrough(contender, stores, sizes),
   latency: (contender) => measureLatency(contender, sizes),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuSeconds } from './child.ts'
 import type { Contender, Gateway, Running, Workers } from './contender.ts'
+import { loadGrpc } from './grpc-load.ts'
 import { load, quantile } from './load.ts'
 import type { Stores } from './stores.ts'
 
@@ -17,6 +18,7 @@ export interface Sizes {
 }
 
 const connections = 50
+const grpcConnections = 4
 const jobsPerBatch = 1000
 
 /** Submissions of one job each, with nothing that runs them. */
@@ -48,6 +50,47 @@ export async function measureBatch(contender: Contender, sizes: Sizes): Promise<
     const { rate, failures } = await load(request, { connections: 4, count: sizes.batch / jobsPerBatch })
     if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} batches.`)
     return { batchJobsPerSecond: rate * jobsPerBatch }
+  })
+}
+
+/** Submissions of one job each over gRPC, as many at once as over HTTP, over a few connections. */
+export async function measureGrpc(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
+  if (!contender.startGateway) return {}
+  await contender.reset()
+  return using(await contender.startGateway(), async (gateway) => {
+    if (!gateway.grpc) return {}
+    const { submit } = gateway.grpc
+    const over = { connections: grpcConnections, inFlight: connections }
+    await loadGrpc(submit, { ...over, count: sizes.warmUp })
+    const cpu = watchCpu(stores, gateway)
+    const { rate, p50Ms, p99Ms, failures } = await loadGrpc(submit, { ...over, count: sizes.submit })
+    if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} submissions.`)
+    return {
+      grpcSubmitPerSecond: rate,
+      grpcSubmitP50Ms: p50Ms,
+      grpcSubmitP99Ms: p99Ms,
+      ...perThousand(cpu(), sizes.submit),
+    }
+  })
+}
+
+/** Jobs over streams of gRPC, a thousand in a message as in a batch, and one in a message. */
+export async function measureStream(contender: Contender, sizes: Sizes): Promise<Figures> {
+  if (!contender.startGateway) return {}
+  await contender.reset()
+  return using(await contender.startGateway(), async (gateway) => {
+    if (!gateway.grpc) return {}
+    const { submitStream } = gateway.grpc
+    const streams = 4
+    await submitStream({ streams, messages: Math.ceil(sizes.warmUp / jobsPerBatch), count: jobsPerBatch })
+    return {
+      streamJobsPerSecond: await submitStream({
+        streams,
+        messages: sizes.batch / jobsPerBatch,
+        count: jobsPerBatch,
+      }),
+      streamOfSinglesPerSecond: await submitStream({ streams, messages: sizes.submit, count: 1 }),
+    }
   })
 }
 

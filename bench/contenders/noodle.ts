@@ -3,10 +3,18 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
+import { loadProtocol, serviceOf } from '../../proto/load-protocol.ts'
 import { migrate } from '../../queue/store/migrate.ts'
 import { pidOf, startChild } from '../child.ts'
 import { concurrency, type Contender, payload } from '../contender.ts'
+import { loadSubmitStream } from '../submit-stream.ts'
 import type { Stores } from '../stores.ts'
+
+const { Submit } = serviceOf(loadProtocol(), 'noodle.v1.JobService')
+const serializeSubmit = (request: object): Buffer => {
+  if (!Submit) throw new Error('The protocol has no Submit.')
+  return Submit.requestSerialize(request)
+}
 
 const password = 'a benchmark password'
 const main = (process: string): string => join(import.meta.dirname, '../..', process, 'main.ts')
@@ -36,10 +44,18 @@ export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {
     },
     async startGateway() {
       const port = await freePort()
-      const { child, stop } = await startChild(main('api'), { ...env(), PORT: String(port), GRPC_PORT: '0' })
+      const grpcPort = await freePort()
+      const { child, stop } = await startChild(main('api'), {
+        ...env(),
+        PORT: String(port),
+        GRPC_PORT: String(grpcPort),
+      })
       const url = `http://127.0.0.1:${String(port)}`
-      const headers = { 'content-type': 'application/json', authorization: `Bearer ${await logIn(url)}` }
+      const token = await logIn(url)
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
       const job = { task: 'echo', payload }
+      const address = `127.0.0.1:${String(grpcPort)}`
+      const message = { task: 'echo', payloadJson: Buffer.from(JSON.stringify(payload)) }
       return {
         request: { url: `${url}/v1/jobs`, headers, body: JSON.stringify(job) },
         batch: (count) => ({
@@ -47,6 +63,15 @@ export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {
           headers,
           body: JSON.stringify({ jobs: Array.from({ length: count }, () => job) }),
         }),
+        grpc: {
+          submit: {
+            address,
+            path: '/noodle.v1.JobService/Submit',
+            headers: { authorization: `Bearer ${token}` },
+            message: serializeSubmit({ job: message }),
+          },
+          submitStream: (load) => loadSubmitStream({ address, token, job: message }, load),
+        },
         pids: { gateway: pidOf(child) },
         stop,
       }
