@@ -6,6 +6,7 @@ export const protocolFiles = [
   'noodle/v1/jobs.proto',
   'noodle/v1/workers.proto',
   'grpc/health/v1/health.proto',
+  'grpc/reflection/v1/reflection.proto',
   'google/rpc/error_details.proto',
 ] as const
 

@@ -1,16 +1,30 @@
 /*
  * Makes the types of messages in proto/generated from the .proto files: `npm run proto` after a change of them. With --check nothing is written,
- * and it fails when they differ.
+ * and it fails when they differ. Either way it fails when the schema breaks clients of the released one (proto/released.json); --release makes the present
+ * one that, at a release.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { protocolFiles } from '../proto/load-protocol.ts'
+import { loadProtocol, protocolFiles } from '../proto/load-protocol.ts'
+import { describeSchema, findBreaks, type Schema } from './schema-lock.ts'
 
 const root = join(import.meta.dirname, '..')
 const generated = join(root, 'proto/generated')
 const generator = join(root, 'node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js')
+
+const present = describeSchema(loadProtocol())
+const lockFile = join(root, 'proto/released.json')
+
+if (process.argv.includes('--release')) writeFileSync(lockFile, `${JSON.stringify(present, null, 2)}\n`)
+const breaks = findBreaks(JSON.parse(readFileSync(lockFile, 'utf8')) as Schema, present)
+if (breaks.length > 0) {
+  console.log(
+    `Clients of the released schema would break:\n${breaks.join('\n')}\nGive what changes a number or name of its own, and keep the old one; what no release ever had may change: npm run proto -- --release.`,
+  )
+  process.exitCode = 1
+}
 
 if (process.argv.includes('--check')) {
   const made = mkdtempSync(join(tmpdir(), 'noodle-proto-'))

@@ -1,10 +1,12 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
+import type { PackageDefinition } from '@grpc/proto-loader'
 import { version } from '../../core/version.ts'
 import { loadProtocol } from '../../proto/load-protocol.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { makeReadiness } from '../readiness.ts'
 import { allServices } from './all-services.ts'
 import { type GrpcServer, type Offer, makeGrpcServer } from './grpc-server.ts'
+import { reflectionName } from './reflection/reflection-service.ts'
 import { makeStatuses } from './to-status.ts'
 import type { NodeSessions } from './workers/node-sessions.ts'
 
@@ -15,12 +17,16 @@ export function openGrpc(
   options: Pick<Offer, 'recheckMs'> = {},
 ): GrpcServer {
   setLogVerbosity(logVerbosity.NONE) // it would write to stderr what our logs and errors say
-  const protocol = loadProtocol()
+  const protocol = deps.config.GRPC_REFLECTION ? loadProtocol() : withoutReflection(loadProtocol())
   const statuses = makeStatuses(protocol)
   return makeGrpcServer(deps, {
     protocol,
     statuses,
-    services: allServices(deps, statuses, makeReadiness(deps, version), nodes),
+    services: allServices(deps, protocol, statuses, makeReadiness(deps, version), nodes),
     ...options,
   })
+}
+
+function withoutReflection({ [reflectionName]: _, ...protocol }: PackageDefinition): PackageDefinition {
+  return protocol
 }

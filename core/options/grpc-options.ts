@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { integer, port } from './kinds.ts'
+import { flag, integer, port } from './kinds.ts'
 
 const pem = z.string().regex(/^-----BEGIN [A-Z0-9 ]+-----/m, 'must be PEM, beginning with -----BEGIN')
 
@@ -31,4 +31,9 @@ export const grpcOptions = {
     .default(1000)
     .describe('Most gRPC streams that a user (a network without a token) has open at a gateway.')
     .meta({ unit: 'streams' }),
+  GRPC_REFLECTION: flag
+    .default(false)
+    .describe(
+      'true tells tools such as grpcurl what the gateway speaks (grpc.reflection.v1); `npm start` turns it on.',
+    ),
 }

@@ -87,6 +87,7 @@ async function startPlatform(start: Start): Promise<void> {
     ...unlessSet('BLOB_DIR', join(home, 'blobs')),
     PORT: String(ports.PORT),
     GRPC_PORT: String(ports.GRPC_PORT),
+    ...unlessSet('GRPC_REFLECTION', 'true'),
     ADMIN_PASSWORD: password,
   })
   await untilReady(start, url)

@@ -13,6 +13,7 @@ import {
 import { openGrpc } from '../../api/grpc/open-grpc.ts'
 import { makeNodeSessions } from '../../api/grpc/workers/node-sessions.ts'
 import type { HealthClient } from '../../proto/generated/grpc/health/v1/Health.ts'
+import type { ServerReflectionClient } from '../../proto/generated/grpc/reflection/v1/ServerReflection.ts'
 import type { Status__Output } from '../../proto/generated/google/rpc/Status.ts'
 import type { JobServiceClient } from '../../proto/generated/noodle/v1/JobService.ts'
 import type { WorkerServiceClient } from '../../proto/generated/noodle/v1/WorkerService.ts'
@@ -26,6 +27,7 @@ interface Clients {
   'noodle.v1.JobService': JobServiceClient
   'noodle.v1.WorkerService': WorkerServiceClient
   'grpc.health.v1.Health': HealthClient
+  'grpc.reflection.v1.ServerReflection': ServerReflectionClient
 }
 
 /** A client of a service of ours; it is closed after the test. */

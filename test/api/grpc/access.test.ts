@@ -42,6 +42,7 @@ const access: Record<string, Access> = {
   'noodle.v1.WorkerService/ListFences': 'execute',
   'grpc.health.v1.Health/Check': 'anyone',
   'grpc.health.v1.Health/Watch': 'anyone',
+  'grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'anyone',
 }
 const methods = [...servicesOf(protocol)].flatMap(([service, definition]) =>
   Object.entries(definition).map(([name, method]) => ({ name: `${service}/${name}`, method })),
@@ -67,6 +68,7 @@ test('a method without a declared access does not let the gateway start', () => 
   const statuses = makeStatuses(protocol)
   const services = allServices(
     gateway.gateway,
+    protocol,
     statuses,
     makeReadiness(gateway.gateway, '0'),
     makeNodeSessions(),
