@@ -31,6 +31,18 @@ const comparisons: { name: string; figure: string; over: string; overFigure?: st
     over: 'naive durable',
     overFigure: 'submitPerSecond',
   },
+  {
+    name: 'submissions a second over gRPC, beside those over HTTP',
+    figure: 'grpcSubmitPerSecond',
+    over: 'Noodle',
+    overFigure: 'submitPerSecond',
+  },
+  {
+    name: 'jobs a second over SubmitStream, beside those in batches',
+    figure: 'streamJobsPerSecond',
+    over: 'Noodle',
+    overFigure: 'batchJobsPerSecond',
+  },
   { name: 'backlog worked off, beside naive durable', figure: 'drainPerSecond', over: 'naive durable' },
   {
     name: 'backlog worked off, beside bare BullMQ without Postgres',
