@@ -61,10 +61,10 @@ export type ScalingPolicyFields = z.output<typeof scalingPolicyFields>
 /** The options of what scales the tiers. */
 export const scalingOptions = {
   SCALING_DRIVER: z
-    .enum(['none', 'external', 'process', 'docker', 'kubernetes'])
+    .enum(['none', 'external', 'process'])
     .default('external')
     .describe(
-      'What starts and stops nodes: `process` (workers of the machine that ops runs on), `docker`, `kubernetes`, `external` (nobody here: what is desired is told by API and metrics, for others to act on) or `none` (nothing is decided). `npm start` sets process.',
+      'What starts and stops nodes: `process` (workers of the machine that ops runs on), `external` (nobody here: what is desired is told by API and metrics, for others to act on) or `none` (nothing is decided). `npm start` sets process.',
     ),
   SCALING_POLICIES: z
     .preprocess(jsonText, z.record(z.string(), scalingPolicyFields))

@@ -36,8 +36,5 @@ export function openDriver(
         log,
       })
     }
-    case 'docker':
-    case 'kubernetes':
-      throw new Error('soon')
   }
 }
