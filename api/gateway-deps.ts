@@ -1,3 +1,4 @@
+import type { LiveConfig } from '../core/live-config.ts'
 import type { SecretBox } from '../queue/domain/secret-box.ts'
 import type { Catalogue } from '../queue/use-cases/catalogue.ts'
 import type { CheckPayload } from '../queue/use-cases/check-payload.ts'
@@ -25,7 +26,9 @@ export interface GatewayDeps {
   scalingPolicies: ScalingPolicies
   /** Null without a key. */
   secretBox: SecretBox | null
-  config: GatewayConfig
+  /** Options that a reload changes are read at each use. */
+  config: Readonly<GatewayConfig>
+  liveConfig: Pick<LiveConfig, 'hash' | 'restartNeeded'>
   pingPostgres: () => Promise<boolean>
   /** True from SIGTERM on. */
   isStopping: () => boolean

@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http'
-import { orExit, readConfigOrExit } from '../core/config.ts'
+import { hostname } from 'node:os'
+import { orExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
+import { openConfig } from '../core/live-config.ts'
 import { within } from '../core/within.ts'
 import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
@@ -9,6 +11,7 @@ import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { openSecretBox } from '../queue/domain/secret-box.ts'
 import { makeCatalogueView } from '../queue/use-cases/catalogue.ts'
 import { makeCheckPayload } from '../queue/use-cases/check-payload.ts'
+import { makeConfigKeeper } from '../queue/use-cases/config-keeper.ts'
 import { makeFleetView } from '../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
@@ -27,9 +30,14 @@ import { gatewayOptions } from './gateway-config.ts'
 /** How long remote nodes may take to find another gateway, after the balancer has noticed that this one stops. */
 const nodesDeadlineMs = 2000
 
-const config = readConfigOrExit([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'])
+const liveConfig = orExit(() => openConfig([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT']))
+const config = liveConfig.values
 const scalingPolicies = orExit(() => makeScalingPolicies(config.TIERS, config.SCALING_POLICIES))
-const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'gateway' } })
+const log = makeLogger({
+  level: () => config.LOG_LEVEL,
+  format: config.LOG_FORMAT,
+  fields: { process: 'gateway' },
+})
 const metrics = makeMetrics()
 
 await migrateWhenUp(config.DATABASE_URL, log)
@@ -55,6 +63,7 @@ const deps: GatewayDeps = {
   scalingPolicies,
   secretBox,
   config,
+  liveConfig,
   pingPostgres: () => queue.pingPostgres(),
   isStopping: () => isStopping,
 }
@@ -66,6 +75,11 @@ const nodes = makeNodeSessions()
 const grpc = config.GRPC_PORT === 0 ? undefined : openGrpc(deps, nodes)
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
+const configKeeper = makeConfigKeeper(queue.deps, {
+  config: liveConfig,
+  process: 'gateway',
+  instance: `${hostname()}:${String(process.pid)}`,
+})
 const firstAdmin: Component = {
   name: 'first admin',
   start: () => makeFirstAdmin(queue.deps, config.ADMIN_PASSWORD),
@@ -96,8 +110,9 @@ const listener: Component = {
 
 await runProcess({
   log,
-  components: [stores, firstAdmin, secretKeeper, watch, listener],
+  components: [stores, configKeeper, firstAdmin, secretKeeper, watch, listener],
   stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000,
+  reload: () => configKeeper.reload(),
 })
 
 async function closeHttp(): Promise<void> {

@@ -5,6 +5,8 @@ import type { GatewayDeps } from './gateway-deps.ts'
 export interface Readiness {
   status: 'ok' | 'degraded' | 'unavailable'
   version: string
+  /** Of this gateway: the hash of what it works with, and the options whose new values wait for a restart. */
+  config: { hash: string; restartNeeded: string[] }
   checks: {
     postgres: 'up' | 'down'
     redis: 'up' | 'down'
@@ -78,6 +80,7 @@ async function look(deps: GatewayDeps, version: string): Promise<Readiness> {
   return {
     status: unavailable.length > 0 ? 'unavailable' : degraded.length > 0 ? 'degraded' : 'ok',
     version,
+    config: { hash: deps.liveConfig.hash(), restartNeeded: [...deps.liveConfig.restartNeeded()] },
     checks: {
       postgres: isPostgresUp ? 'up' : 'down',
       redis: isRedisUp ? 'up' : 'down',

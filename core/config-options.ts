@@ -11,7 +11,8 @@ import { workerOptions } from './options/worker-options.ts'
 
 /**
  * Every option of every process, in one schema: docs/configuration.md and `noodle config` are made from it. Its parts are in options/.
- * `describe` is the sentence that a user reads; `meta` adds the unit, and `secret` for what is never shown.
+ * `describe` is the sentence that a user reads; `meta` adds the unit, `secret` for what is never shown (with `isUrl`: but for the place), `isLive` for
+ * what a reload changes, and `isOwn` for what tells a process from others of its kind.
  */
 export const options = {
   ...processOptions,

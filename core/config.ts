@@ -1,15 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
+import { environmentFile, readConfigFile } from './config-file.ts'
 import { options } from './config-options.ts'
-import { didYouMean } from './did-you-mean.ts'
 import { withPassword } from './url-password.ts'
 
 export type OptionName = keyof typeof options
 export type Config = { [K in OptionName]: z.output<(typeof options)[K]> }
 
-const isOptionName = (name: string): name is OptionName => Object.hasOwn(options, name)
+/** The environment of this process, for those who look into it or pass a changed one on. */
+export const ownEnvironment: Readonly<NodeJS.ProcessEnv> = process.env
 
 /** Wrong configuration: the message names each option that is wrong, and how to mend it. A process that meets it must not start. */
 export class ConfigError extends Error {
@@ -29,7 +28,7 @@ export class ConfigError extends Error {
  */
 export function readConfig<K extends OptionName>(
   names: readonly K[],
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = ownEnvironment,
 ): Pick<Config, K> {
   const problems: string[] = []
   const file = readEnvironmentFile(env, problems)
@@ -52,7 +51,7 @@ export function readConfig<K extends OptionName>(
 /** Where an option's value comes from, for `noodle config`. */
 export type ValueSource = 'default' | 'file' | 'environment' | 'secret file'
 
-export function sourceOf(name: OptionName, env: NodeJS.ProcessEnv = process.env): ValueSource {
+export function sourceOf(name: OptionName, env: NodeJS.ProcessEnv = ownEnvironment): ValueSource {
   if (env[`${name}_FILE`]) return 'secret file'
   if (env[name]) return 'environment'
   return readEnvironmentFile(env, [])[name] === undefined ? 'default' : 'file'
@@ -102,28 +101,15 @@ function withItsPassword(
   }
 }
 
+/** What the file of the environment sets. */
 function readEnvironmentFile(env: NodeJS.ProcessEnv, problems: string[]): Record<string, unknown> {
-  const environment = env['NOODLE_ENV']
-  if (!environment) return {}
-  const path = join(env['NOODLE_CONFIG_DIR'] || 'config', `${environment}.yaml`)
-  if (!existsSync(path)) {
-    problems.push(
-      `NOODLE_ENV is ${environment}, but there is no ${path}; write it, or leave NOODLE_ENV unset.`,
-    )
-    return {}
-  }
-  const content: unknown = parseYaml(readFileSync(path, 'utf8')) ?? {}
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    problems.push(`${path} must be a mapping of option names to values.`)
-    return {}
-  }
-  for (const name of Object.keys(content ?? {})) {
-    if (!isOptionName(name))
-      problems.push(
-        `${path}: there is no option ${name}${didYouMean(name.toUpperCase(), Object.keys(options))}`,
-      )
-  }
-  return content as Record<string, unknown>
+  const path = environmentFile(env)
+  if (path === undefined) return {}
+  if (existsSync(path)) return readConfigFile(path, problems)
+  problems.push(
+    `NOODLE_ENV is ${String(env['NOODLE_ENV'])}, but there is no ${path}; write it, or leave NOODLE_ENV unset.`,
+  )
+  return {}
 }
 
 function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
@@ -133,10 +119,6 @@ function describeIssue(name: OptionName, issue: z.core.$ZodIssue): string {
 
 const missing = (name: OptionName): string =>
   `${name} is not set; set it or ${name}_FILE. ${options[name].description ?? ''}`.trim()
-
-/** As readConfig, for a `main.ts`. */
-export const readConfigOrExit = <K extends OptionName>(names: readonly K[]): Pick<Config, K> =>
-  orExit(() => readConfig(names))
 
 /** What `read` gives; a wrong configuration ends the process with the message that names what is wrong, and nothing else. */
 export function orExit<T>(read: () => T): T {

@@ -37,14 +37,16 @@ export async function stopAll(components: readonly Component[], log: Logger): Pr
 /**
  * The life of a process: starts its components in order, waits for SIGTERM, SIGINT or the death of the parent that holds an IPC channel to it,
  * stops them in reverse and exits: 0 when asked to stop, 1 when it could not start, broke, or did not stop within the deadline.
- * A second signal exits at once.
+ * A second signal exits at once. SIGHUP calls `reload`.
  */
 export async function runProcess(options: {
   log: Logger
   components: readonly Component[]
   stopDeadlineMs: number
+  /** Never rejects. */
+  reload: () => Promise<void>
 }): Promise<void> {
-  const { log, components, stopDeadlineMs } = options
+  const { log, components, stopDeadlineMs, reload } = options
   let stopping: string | undefined
   let started: Promise<void> = Promise.resolve()
 
@@ -74,6 +76,7 @@ export async function runProcess(options: {
 
   process.on('SIGTERM', () => stop('SIGTERM', 0))
   process.on('SIGINT', () => stop('SIGINT', 0))
+  process.on('SIGHUP', () => void reload())
   process.on('disconnect', () => stop('the parent process is gone', 0))
   process.on('uncaughtException', breakDown)
   process.on('unhandledRejection', breakDown)

@@ -15,11 +15,18 @@ export type Fields = Record<string, unknown>
 const secretName = /passw|secret|token|authori[sz]ation|cookie|api-?key|credential/i
 const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@/]+@/gi
 
-/** Log lines go to stdout: a sentence that never varies, with what varies in fields. Secrets are taken out by name and URLs lose their password. */
-export function makeLogger(options: { level: string; format: 'json' | 'console'; fields?: Fields }): Logger {
+/**
+ * Log lines go to stdout: a sentence that never varies, with what varies in fields. Secrets are taken out by name and URLs lose their password. `level`
+ * is asked for each line, for it may change.
+ */
+export function makeLogger(options: {
+  level: () => Severity
+  format: 'json' | 'console'
+  fields?: Fields
+}): Logger {
   const logger = winston.createLogger({
     levels: severities,
-    level: options.level,
+    level: 'debug',
     format: winston.format.combine(
       winston.format((info) => Object.assign(info, redact(info)))(),
       winston.format.timestamp(),
@@ -27,24 +34,23 @@ export function makeLogger(options: { level: string; format: 'json' | 'console';
     ),
     transports: [new winston.transports.Console()],
   })
-  const most = severities[options.level as Severity]
   const write = (severity: Severity, message: string, fields: Fields): void => {
     logger.log(severity, message, fields)
   }
-  return withFields(write, most, options.fields ?? {})
+  return withFields(write, () => severities[options.level()], options.fields ?? {})
 }
 
 const severities = { error: 0, warn: 1, info: 2, debug: 3 }
-type Severity = keyof typeof severities
+export type Severity = keyof typeof severities
 
 /** winston would format lines that nobody sees; on the path of each request that costs more than the request's own work. */
 function withFields(
   write: (severity: Severity, message: string, fields: Fields) => void,
-  most: number,
+  most: () => number,
   common: Fields,
 ): Logger {
   const at = (severity: Severity, message: string, fields: Fields | undefined): void => {
-    if (severities[severity] <= most) write(severity, message, { ...common, ...fields })
+    if (severities[severity] <= most()) write(severity, message, { ...common, ...fields })
   }
   return {
     error(message, fields) {

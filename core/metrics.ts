@@ -28,6 +28,18 @@ export function makeMetrics() {
       buckets: durationSeconds,
       registers,
     }),
+    configInfo: new Gauge({
+      name: 'noodle_config_info',
+      help: 'Always 1; its label is the hash of the configuration that this process works with. Processes of a kind that are configured alike have the same.',
+      labelNames: ['hash'],
+      registers,
+    }),
+    configReloads: new Counter({
+      name: 'noodle_config_reloads_total',
+      help: 'Reloads (SIGHUP) by what came of them: applied, unchanged, refused (a restart is needed), or wrong (all stayed as it was).',
+      labelNames: ['outcome'],
+      registers,
+    }),
     jobsAccepted: new Counter({
       name: 'noodle_jobs_accepted_total',
       help: 'Jobs that this gateway acknowledged.',

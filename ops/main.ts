@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { orExit, readConfig } from '../core/config.ts'
+import { hostname } from 'node:os'
+import { orExit } from '../core/config.ts'
 import { type Component, runProcess } from '../core/lifecycle.ts'
+import { openConfig } from '../core/live-config.ts'
 import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeConfigKeeper } from '../queue/use-cases/config-keeper.ts'
 import { makeScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
 import { makeAutoscaler } from './autoscale/autoscaler.ts'
 import { closeDeadlineMs, driverOptions, openDriver } from './autoscale/open-driver.ts'
@@ -26,8 +29,8 @@ import { makeSweeper } from './roles/sweeper.ts'
 import { makeTaskWatcher } from './roles/task-watcher.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
-const { config, policies } = orExit(() => {
-  const config = readConfig([
+const liveConfig = orExit(() =>
+  openConfig([
     ...queueOptions,
     ...driverOptions,
     'SCALING_POLICIES',
@@ -38,10 +41,15 @@ const { config, policies } = orExit(() => {
     'METRICS_PORT',
     'METRICS_HOST',
     'METRICS_NETWORKS',
-  ])
-  return { config, policies: makeScalingPolicies(config.TIERS, config.SCALING_POLICIES) }
+  ]),
+)
+const config = liveConfig.values
+const policies = orExit(() => makeScalingPolicies(config.TIERS, config.SCALING_POLICIES))
+const log = makeLogger({
+  level: () => config.LOG_LEVEL,
+  format: config.LOG_FORMAT,
+  fields: { process: 'ops' },
 })
-const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'ops' } })
 const metrics = makeMetrics()
 
 await migrateWhenUp(config.DATABASE_URL, log)
@@ -49,6 +57,11 @@ await migrateWhenUp(config.DATABASE_URL, log)
 const name = `ops ${randomBytes(4).toString('hex')}`
 const queue = await openQueue(config, { name, log, metrics })
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
+const configKeeper = makeConfigKeeper(queue.deps, {
+  config: liveConfig,
+  process: 'ops',
+  instance: `${hostname()}:${String(process.pid)}`,
+})
 
 const leader = makeLeader(queue.deps, `noodle ${name}`)
 /** A call to a driver that takes longer is given up. */
@@ -72,6 +85,7 @@ await runProcess({
   log,
   components: [
     stores,
+    configKeeper,
     makeMetricsEndpoint({
       port: config.METRICS_PORT,
       host: config.METRICS_HOST,
@@ -97,4 +111,5 @@ await runProcess({
     ...autoscaler,
   ],
   stopDeadlineMs: 14_000 + closeDeadlineMs(config),
+  reload: () => configKeeper.reload(),
 })

@@ -1,15 +1,15 @@
 import { join } from 'node:path'
-import { readConfigOrExit } from '../core/config.ts'
+import { orExit, readConfig } from '../core/config.ts'
 import { makeLogger } from '../core/logger.ts'
-import type { Kept, Running } from './local/keep-running.ts'
-import { startNodeProcess } from './local/node-process.ts'
+import type { Kept } from './local/keep-running.ts'
+import { type NodeProcess, startNodeProcess } from './local/node-process.ts'
 import { keep, stop } from './local/start.ts'
 import { hearSignals } from './local/stop-signals.ts'
 import { untilFired } from './local/until-fired.ts'
 
 /*
  * What a container with NODE_TYPE=master runs: a gateway and ops, each started again when it ends by itself. SIGTERM stops the gateway and then ops,
- * and this process exits 0; when one of them does not come up or does not stay up, it stops the other and exits 1, so that whoever started it sees it.
+ * and this process exits 0; SIGHUP has them read their configuration anew; when one of them does not come up or does not stay up, it stops the other and exits 1, so that whoever started it sees it.
  */
 
 /** Beyond what the gateway serves on after SIGTERM: streams and slow clients are cut off by then, and ops has no reason to wait. */
@@ -17,8 +17,12 @@ const listenerMarginMs = 6000
 /** Beyond what a process allows itself (core/lifecycle.ts). */
 const stopMarginMs = 17_000
 
-const config = readConfigOrExit(['LOG_LEVEL', 'LOG_FORMAT', 'SHUTDOWN_DELAY_MS'])
-const log = makeLogger({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, fields: { process: 'master' } })
+const config = orExit(() => readConfig(['LOG_LEVEL', 'LOG_FORMAT', 'SHUTDOWN_DELAY_MS']))
+const log = makeLogger({
+  level: () => config.LOG_LEVEL,
+  format: config.LOG_FORMAT,
+  fields: { process: 'master' },
+})
 const stopping = new AbortController()
 const killing = new AbortController()
 let exitCode = 0
@@ -29,9 +33,14 @@ const giveUp = (reason: string): void => {
   stopping.abort()
 }
 const print = (what: string): void => log.warn('a part of the master came or went', { what })
-hearSignals({ stopping, killing, print: (what) => log.info('the master was asked to stop', { what }) })
+hearSignals({
+  stopping,
+  killing,
+  print: (what) => log.info('the master was asked to stop', { what }),
+  endOfTerminal: reload,
+})
 
-const run = (name: string, main: string, allowedMs: number): Promise<Kept<Running>> =>
+const run = (name: string, main: string, allowedMs: number): Promise<Kept<NodeProcess>> =>
   keep({ print, giveUp, stopSignal: stopping.signal }, name, (signal) =>
     startNodeProcess(
       {
@@ -58,3 +67,12 @@ await Promise.race([
 await Promise.all([gatewayStopped, stop(ops)])
 log.info('process stopped')
 process.exit(exitCode)
+
+/** One that is just starting reads its configuration by itself. */
+function reload(): void {
+  for (const part of [ops, gateway])
+    void part.then(
+      ({ current }) => current().reload(),
+      () => undefined,
+    )
+}

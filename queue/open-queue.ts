@@ -9,6 +9,7 @@ import { makeCache } from './store/cache.ts'
 import { blobStoreOptions, openBlobs } from './store/blobs/open-blobs.ts'
 import { openCanariesTable } from './store/canaries-table.ts'
 import { type Checkpoint, openCheckpointsTable } from './store/checkpoints-table.ts'
+import { openConfigHistoryTable } from './store/config-history-table.ts'
 import { makeDeliveries } from './store/deliveries.ts'
 import { diagnosePostgres, diagnoseRedis } from './store/diagnose.ts'
 import { makeEpochKeeper } from './store/epoch.ts'
@@ -41,7 +42,7 @@ import { makeWaitingDeliveries } from './store/waiting-deliveries.ts'
 import type { ClaimedJob, Job } from './domain/job.ts'
 import { type JobState, suspectFrom } from './domain/job-state.ts'
 import { makeFastPath } from './use-cases/fast-path.ts'
-import type { QueueDeps } from './use-cases/queue-deps.ts'
+import type { QueueDeps, QueueSettings } from './use-cases/queue-deps.ts'
 
 /** The options that whoever opens the queue reads. */
 export const queueOptions = [
@@ -68,7 +69,8 @@ export const queueOptions = [
   ...blobStoreOptions,
 ] as const
 
-export type QueueConfig = Pick<Config, (typeof queueOptions)[number]>
+/** Options that a reload changes are read at each use (core/live-config.ts). */
+export type QueueConfig = Readonly<Pick<Config, (typeof queueOptions)[number]>>
 
 export interface OpenQueue {
   deps: QueueDeps
@@ -122,6 +124,7 @@ export async function openQueue(
     users: openUsersTable(postgres),
     refreshTokens: openRefreshTokensTable(postgres),
     audit: openAuditTable(postgres),
+    configHistory: openConfigHistoryTable(postgres),
     cache: makeCache(
       { redis: cacheRedis, signals },
       {
@@ -197,17 +200,7 @@ export async function openQueue(
       isItemFault: isRowFault,
     }),
     tiers: config.TIERS,
-    settings: {
-      dispatchWindow: config.DISPATCH_WINDOW,
-      leaseMs: config.LEASE_SECONDS * 1000,
-      leaseGraceMs: config.LEASE_GRACE_MS,
-      deliveryLookupMs: config.DELIVERY_LOOKUP_MS,
-      crashLimit: config.CRASH_LIMIT,
-      handBackLimit: config.HAND_BACK_LIMIT,
-      retentionDays: config.RETENTION_DAYS,
-      logRetentionDays: Math.min(config.RETENTION_DAYS, config.LOG_RETENTION_DAYS ?? config.RETENTION_DAYS),
-      inlineBytes: config.INLINE_LIMIT_BYTES,
-    },
+    settings: liveSettings(config),
     newId: makeTimeOrderedIds(),
     log,
     metrics,
@@ -230,6 +223,35 @@ export async function openQueue(
       await leases.close()
       await postgres.close()
       blobs.close()
+    },
+  }
+}
+
+/** What a reload of the configuration changes is read at each use. */
+function liveSettings(config: QueueConfig): QueueSettings {
+  return {
+    leaseMs: config.LEASE_SECONDS * 1000,
+    leaseGraceMs: config.LEASE_GRACE_MS,
+    get dispatchWindow() {
+      return config.DISPATCH_WINDOW
+    },
+    get deliveryLookupMs() {
+      return config.DELIVERY_LOOKUP_MS
+    },
+    get crashLimit() {
+      return config.CRASH_LIMIT
+    },
+    get handBackLimit() {
+      return config.HAND_BACK_LIMIT
+    },
+    get retentionDays() {
+      return config.RETENTION_DAYS
+    },
+    get logRetentionDays() {
+      return Math.min(config.RETENTION_DAYS, config.LOG_RETENTION_DAYS ?? config.RETENTION_DAYS)
+    },
+    get inlineBytes() {
+      return config.INLINE_LIMIT_BYTES
     },
   }
 }

@@ -12,6 +12,7 @@ import { makeConsumerWatchdog } from '../queue/intake/consumer-watchdog.ts'
 import { makeRuns } from '../queue/intake/runs.ts'
 import { openQueue } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
+import { makeConfigKeeper } from '../queue/use-cases/config-keeper.ts'
 import { makeContainerSweeper } from './container-sweeper.ts'
 import { makeDirectPlatform } from './direct-platform.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
@@ -42,7 +43,8 @@ import type { Task } from './task.ts'
 import { readWorkerConfigOrExit } from './worker-config.ts'
 
 const inherited = readInheritedEnvironment()
-const { config, tiers, images, taskUser } = readWorkerConfigOrExit(inherited.PATH)
+const { liveConfig, tiers, images, taskUser } = readWorkerConfigOrExit(inherited.PATH)
+const config = liveConfig.values
 // Left over from Kubernetes or compose, a host name may hold what a node id may not.
 const nodeId =
   config.NODE_ID ??
@@ -50,7 +52,7 @@ const nodeId =
     .replace(/[^A-Za-z0-9._-]/g, '-')
     .slice(0, 50)}-${randomBytes(3).toString('hex')}`
 const log = makeLogger({
-  level: config.LOG_LEVEL,
+  level: () => config.LOG_LEVEL,
   format: config.LOG_FORMAT,
   fields: { process: 'worker', nodeId },
 })
@@ -203,6 +205,11 @@ const intake = makeClaimLoop(claimDeps, {
 
 let isStopping = false
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
+const configKeeper = makeConfigKeeper(deps, {
+  config: liveConfig,
+  process: `worker (${[...tiers].sort().join(', ')})`,
+  instance: nodeId,
+})
 const health: Component = {
   name: 'health',
   start: () => Promise.resolve(),
@@ -216,6 +223,7 @@ await runProcess({
   log,
   components: [
     stores,
+    configKeeper,
     logs,
     makeMetricsEndpoint({
       port: config.METRICS_PORT,
@@ -239,4 +247,5 @@ await runProcess({
   ],
   // The consumers, the goodbye and the stores each have a limit of their own.
   stopDeadlineMs: config.DRAIN_DEADLINE_MS + 10_000,
+  reload: () => configKeeper.reload(),
 })

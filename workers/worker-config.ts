@@ -1,5 +1,6 @@
-import { type Config, ConfigError, orExit, readConfig } from '../core/config.ts'
+import { type Config, ConfigError, orExit } from '../core/config.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
+import { type LiveConfig, openConfig } from '../core/live-config.ts'
 import { queueOptions } from '../queue/open-queue.ts'
 import { type AllowedImages, readAllowedImages } from './executors/allowed-images.ts'
 import { findTaskUser, type TaskUser } from './executors/task-user.ts'
@@ -50,7 +51,7 @@ const workerOptions = [
 ] as const
 
 export interface WorkerConfig {
-  config: Pick<Config, (typeof queueOptions)[number] | (typeof workerOptions)[number]>
+  liveConfig: LiveConfig<(typeof queueOptions)[number] | (typeof workerOptions)[number]>
   /** TIER, each once. */
   tiers: string[]
   images: AllowedImages
@@ -61,14 +62,15 @@ export interface WorkerConfig {
 /** Reads the worker's options, and what must fit together among them or be found on the machine (`path`: where programs are). A wrong one ends the process with a message that names it. */
 export const readWorkerConfigOrExit = (path: string): WorkerConfig =>
   orExit(() => {
-    const config = readConfig([...queueOptions, ...workerOptions])
+    const liveConfig = openConfig([...queueOptions, ...workerOptions])
+    const config = liveConfig.values
     const { TASK_USER: user, NODE_GPU_IDS: ids, NODE_GPUS: gpus } = config
     if (ids && gpus !== undefined && gpus !== ids.length)
       throw new ConfigError([
         `NODE_GPU_IDS names ${String(ids.length)} of NODE_GPUS=${String(gpus)} GPUs; name as many, or leave NODE_GPUS unset.`,
       ])
     return {
-      config,
+      liveConfig,
       tiers: knownTiers(config),
       images: naming('TASK_CONTAINER_IMAGES', () => readAllowedImages(config.TASK_CONTAINER_IMAGES)),
       taskUser: user === undefined ? null : naming(`TASK_USER is ${user}`, () => findTaskUser(user, path)),

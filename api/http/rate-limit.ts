@@ -11,10 +11,10 @@ import { contextOf } from './request-context.ts'
  * written here: the library would hash the key anew for each request.
  */
 export function rateLimit(deps: GatewayDeps): express.RequestHandler[] {
-  const limit = deps.config.RATE_LIMIT_REQUESTS_PER_MINUTE
-  if (limit === 0) return []
+  const limit = () => deps.config.RATE_LIMIT_REQUESTS_PER_MINUTE
   const count = limitRequests({
     limit,
+    skip: () => limit() === 0,
     windowMs: minuteMs,
     standardHeaders: false,
     legacyHeaders: false,
@@ -23,7 +23,7 @@ export function rateLimit(deps: GatewayDeps): express.RequestHandler[] {
     keyGenerator: (request, response) => requestsOf(contextOf(response).actor, request.ip ?? ''),
     handler: (request, response, next) => {
       const { resetMs } = tellRate(request, response)
-      next(tooManyRequests(limit, resetMs))
+      next(tooManyRequests(limit(), resetMs))
     },
   })
   const tell: express.RequestHandler = (request, response, next) => {
@@ -36,7 +36,7 @@ export function rateLimit(deps: GatewayDeps): express.RequestHandler[] {
 /** Writes what the library found out into the answer's headers. */
 function tellRate(request: express.Request, response: express.Response): { resetMs: number } {
   const { rateLimit } = request as express.Request & { rateLimit?: RateLimitInfo }
-  if (!rateLimit) return { resetMs: minuteMs }
+  if (!rateLimit) return { resetMs: minuteMs } // there is no limit
   const resetMs = (rateLimit.resetTime?.getTime() ?? 0) - Date.now()
   const policy = `"requests"; q=${String(rateLimit.limit)}; w=${String(minuteMs / 1000)}`
   const left = `"requests"; r=${String(rateLimit.remaining)}; t=${String(Math.max(0, Math.ceil(resetMs / 1000)))}`

@@ -15,9 +15,9 @@ const largeBodiesBytes = 134_217_728
 
 /** Turns a route into an Express handler: access, then shapes, then the handler, then the reply. */
 export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHandler {
-  const { BODY_LIMIT_BYTES, PAYLOAD_LIMIT_BYTES } = deps.config
-  const limitBytes = route.takesPayload ? PAYLOAD_LIMIT_BYTES : BODY_LIMIT_BYTES
-  const room = makeBodyRoom(Math.max(largeBodiesBytes, limitBytes))
+  const limitBytes = () =>
+    route.takesPayload ? deps.config.PAYLOAD_LIMIT_BYTES : deps.config.BODY_LIMIT_BYTES
+  const room = makeBodyRoom(largeBodiesBytes)
   return async (request, response) => {
     const context = contextOf(response)
     const { requestId, actor, authError } = context
@@ -29,7 +29,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
     const params = route.params ? validate(route.params, textsOf(request.params), 'The path') : undefined
     const query = readQuery(route, request)
     if (!route.body) refuseBody(route, request)
-    const json = route.body ? await readJsonBody(request, response, limitBytes, undefined, room) : undefined
+    const json = route.body ? await readJsonBody(request, response, limitBytes(), undefined, room) : undefined
     route.refuse?.(json)
     const body = route.body
       ? validate(route.body, json ?? (route.isBodyOptional ? {} : undefined), 'The body')

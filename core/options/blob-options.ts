@@ -8,7 +8,7 @@ export const blobOptions = {
     .describe(
       'Payloads and results that are larger as JSON are kept in the blob store, and their row refers to them (docs/blobs.md).',
     )
-    .meta({ unit: 'bytes' }),
+    .meta({ unit: 'bytes', isLive: true }),
   BLOB_DIR: z
     .string()
     .min(1)

@@ -6,7 +6,7 @@ const isOrigin = (text: string): boolean =>
 
 /** The options of the gateway. */
 export const gatewayOptions = {
-  PORT: port.default(8080).describe('Where the gateway listens; 0 takes a free port.'),
+  PORT: port.default(8080).describe('Where the gateway listens; 0 takes a free port.').meta({ isOwn: true }),
   HOST: z
     .string()
     .default('127.0.0.1')
@@ -42,7 +42,7 @@ export const gatewayOptions = {
     .describe(
       'How long a login may be refreshed, counted from the login: after it the password is asked again.',
     )
-    .meta({ unit: 's' }),
+    .meta({ unit: 's', isLive: true }),
   ADMIN_PASSWORD: z
     .string()
     .min(12)
@@ -51,37 +51,41 @@ export const gatewayOptions = {
     .meta({ secret: true }),
   RATE_LIMIT_REQUESTS_PER_MINUTE: integer(0)
     .default(60_000)
-    .describe('Requests a minute per user (per network without a token); 0 for no limit.'),
+    .describe('Requests a minute per user (per network without a token); 0 for no limit.')
+    .meta({ isLive: true }),
   RATE_LIMIT_JOBS_PER_MINUTE: integer(0)
     .default(600_000)
-    .describe('Jobs a minute per user, a batch counting each of its jobs; 0 for no limit.'),
+    .describe('Jobs a minute per user, a batch counting each of its jobs; 0 for no limit.')
+    .meta({ isLive: true }),
   RATE_LIMIT_LOGINS_PER_ACCOUNT: integer(0)
     .default(10)
-    .describe('Logins a minute per user name, right or wrong; 0 for no limit.'),
+    .describe('Logins a minute per user name, right or wrong; 0 for no limit.')
+    .meta({ isLive: true }),
   RATE_LIMIT_LOGINS_PER_NETWORK: integer(0)
     .default(30)
-    .describe('Logins a minute per IPv4 address or IPv6 /56; 0 for no limit.'),
+    .describe('Logins a minute per IPv4 address or IPv6 /56; 0 for no limit.')
+    .meta({ isLive: true }),
   METRICS_NETWORKS: list
     .default(['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'])
     .describe('Networks that may read /metrics, comma-separated, as address/prefix.'),
   BODY_LIMIT_BYTES: integer(1024)
     .default(1_048_576)
     .describe('Largest body of a request that submits no job.')
-    .meta({ unit: 'bytes' }),
+    .meta({ unit: 'bytes', isLive: true }),
   PAYLOAD_LIMIT_BYTES: integer(1024, 134_217_728)
     .default(8_388_608)
     .describe(
       'Largest body that submits or replays a job, its payload in it, and largest line of an NDJSON batch. What is larger belongs into files: docs/blobs.md.',
     )
-    .meta({ unit: 'bytes' }),
+    .meta({ unit: 'bytes', isLive: true }),
   BATCH_LIMIT_BYTES: integer(1024)
     .default(67_108_864)
     .describe('Largest body of a batch.')
-    .meta({ unit: 'bytes' }),
+    .meta({ unit: 'bytes', isLive: true }),
   BATCH_LIMIT_JOBS: integer(1, 100_000)
     .default(10_000)
     .describe('Most jobs in a batch.')
-    .meta({ unit: 'jobs' }),
+    .meta({ unit: 'jobs', isLive: true }),
   BLOB_LINK_SECONDS: integer(1, 604_800)
     .default(900)
     .describe('How long a signed link to an artifact, or to a large payload or result, is good.')
@@ -90,13 +94,14 @@ export const gatewayOptions = {
     .default(false)
     .describe(
       'true refuses jobs of a task that no live node offers, though one has offered it before; else they are accepted with a warning, and wait.',
-    ),
+    )
+    .meta({ isLive: true }),
   CLUSTER_SIZE: integer(0)
     .default(0)
     .describe(
       'Worker nodes expected; with fewer live ones /ready says degraded. 0 expects none in particular.',
     )
-    .meta({ unit: 'nodes' }),
+    .meta({ unit: 'nodes', isLive: true }),
   SHUTDOWN_DELAY_MS: integer(0)
     .default(0)
     .describe(

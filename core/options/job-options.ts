@@ -31,7 +31,7 @@ export const jobOptions = {
   DISPATCH_WINDOW: integer(1, 100_000)
     .default(10_000)
     .describe('Most jobs per tier that stand in Redis ready to run; the others wait in Postgres.')
-    .meta({ unit: 'jobs' }),
+    .meta({ unit: 'jobs', isLive: true }),
   LEASE_SECONDS: integer(1, 600)
     .default(10)
     .describe('How long a node counts as alive after it last renewed its lease; it renews every third of it.')
@@ -45,7 +45,7 @@ export const jobOptions = {
     .describe(
       'How old the delivery of a queued job must be before it is looked up in Redis, and sent again if it is gone.',
     )
-    .meta({ unit: 'ms' }),
+    .meta({ unit: 'ms', isLive: true }),
   DELIVERY_LOCK_MS: integer(1000)
     .default(30_000)
     .describe(
@@ -57,19 +57,19 @@ export const jobOptions = {
     .describe(
       'A job whose node died under it this often fails for good, with WORKER_LOST. Before the last time it is run alone on its node, so that no job is blamed for another.',
     )
-    .meta({ unit: 'crashes' }),
+    .meta({ unit: 'crashes', isLive: true }),
   HAND_BACK_LIMIT: integer(1)
     .default(20)
     .describe('A job handed back by stopping nodes this often fails, with HANDED_BACK_TOO_OFTEN.')
-    .meta({ unit: 'times' }),
+    .meta({ unit: 'times', isLive: true }),
   RETENTION_DAYS: integer(1)
     .default(30)
     .describe('How long ended jobs are kept, with their events and attempts.')
-    .meta({ unit: 'days' }),
+    .meta({ unit: 'days', isLive: true }),
   LOG_RETENTION_DAYS: integer(1)
     .optional()
     .describe('How long the logs of ended jobs are kept; by default, and at most, as long as the jobs.')
-    .meta({ unit: 'days' }),
+    .meta({ unit: 'days', isLive: true }),
   SECRETS_KEY: secretKey
     .optional()
     .describe(

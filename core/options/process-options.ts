@@ -14,7 +14,8 @@ export const processOptions = {
     .transform((text) => text.toLowerCase())
     .pipe(z.enum(['error', 'warn', 'info', 'debug']))
     .default('info')
-    .describe('The least severe lines that are logged: error, warn, info or debug, in any case.'),
+    .describe('The least severe lines that are logged: error, warn, info or debug, in any case.')
+    .meta({ isLive: true }),
   LOG_FORMAT: z
     .enum(['json', 'console'])
     .default('json')
@@ -23,7 +24,7 @@ export const processOptions = {
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
     .describe('Where Postgres is, with user and password.')
-    .meta({ secret: true }),
+    .meta({ secret: true, isUrl: true }),
   DATABASE_PASSWORD: z
     .string()
     .optional()
@@ -43,7 +44,7 @@ export const processOptions = {
     .describe(
       'Where the queue Redis is, with its password. It must not evict (`maxmemory-policy noeviction`) and should append (`appendonly yes`).',
     )
-    .meta({ secret: true }),
+    .meta({ secret: true, isUrl: true }),
   REDIS_PASSWORD: z
     .string()
     .optional()
@@ -56,7 +57,7 @@ export const processOptions = {
     .describe(
       'Where the cache Redis is, which may evict; by default the queue Redis serves, and then ended jobs are cached in processes only, so that it stays small.',
     )
-    .meta({ secret: true }),
+    .meta({ secret: true, isUrl: true }),
   CACHE_REDIS_PASSWORD: z
     .string()
     .optional()

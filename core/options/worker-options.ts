@@ -17,7 +17,8 @@ export const workerOptions = {
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
     .optional()
-    .describe('The name of a worker node; by default its host name and a random part.'),
+    .describe('The name of a worker node; by default its host name and a random part.')
+    .meta({ isOwn: true }),
   NODE_CPUS: z.coerce
     .number('must be a number')
     .positive('must be above 0')
@@ -53,14 +54,18 @@ export const workerOptions = {
     .optional()
     .describe(
       'Which GPUs of the machine the node hands out, comma-separated, by index or UUID as CUDA_VISIBLE_DEVICES takes them; by default 0, 1, … NODE_GPUS, where it is set too, must be their number. For several workers on one machine.',
-    ),
+    )
+    .meta({ isOwn: true }),
   DRAIN_DEADLINE_MS: integer(0)
     .default(25_000)
     .describe(
       "How long running jobs may go on after SIGTERM before they are handed back; keep it below the orchestrator's kill delay.",
     )
     .meta({ unit: 'ms' }),
-  METRICS_PORT: port.default(0).describe('Where ops and workers serve /metrics and /health; 0 for nowhere.'),
+  METRICS_PORT: port
+    .default(0)
+    .describe('Where ops and workers serve /metrics and /health; 0 for nowhere.')
+    .meta({ isOwn: true }),
   METRICS_HOST: z
     .string()
     .min(1)

@@ -18,6 +18,11 @@ export interface NodeProcessOptions {
   killSignal: AbortSignal
 }
 
+export interface NodeProcess extends Running {
+  /** Has it read its configuration anew. */
+  reload(): void
+}
+
 /** Below a worker's whole log. */
 const shownLines = 12
 
@@ -26,7 +31,10 @@ const shownLines = 12
  * reaches only us, and a channel to us, by whose end it learns that we are gone, however we went.
  * @throws Error with the end of its log file, when it ends before
  */
-export async function startNodeProcess(options: NodeProcessOptions, signal: AbortSignal): Promise<Running> {
+export async function startNodeProcess(
+  options: NodeProcessOptions,
+  signal: AbortSignal,
+): Promise<NodeProcess> {
   const { logFile } = options
   const log = logFile === undefined ? 'inherit' : openLog(logFile)
   const startsAt = logFile === undefined ? 0 : statSync(logFile).size
@@ -68,7 +76,7 @@ export async function startNodeProcess(options: NodeProcessOptions, signal: Abor
   })
   const how = await Promise.race([works, ended])
   signal.removeEventListener('abort', giveIn)
-  if (how === undefined) return { ended, stop }
+  if (how === undefined) return { ended, stop, reload: () => void child.kill('SIGHUP') }
   if (logFile === undefined) throw new Error(how)
   const output = readFileSync(logFile).subarray(startsAt).toString('utf8')
   throw new Error(`${how}. The end of ${logFile}:\n${lastLines(output, shownLines)}`)

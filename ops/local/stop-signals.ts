@@ -1,15 +1,20 @@
 /** npm passes Ctrl-C on to us, who have it from the terminal already: that is not a second one. */
 const sameCtrlCMs = 1000
 
-/** The first Ctrl-C (or SIGTERM, or the end of the terminal) stops, a second one kills. @returns ends the hearing */
+/**
+ * The first Ctrl-C (or SIGTERM, or the end of the terminal) stops, a second one kills. With `endOfTerminal`, for what has no terminal, SIGHUP calls that instead.
+ * @returns ends the hearing
+ */
 export function hearSignals({
   stopping,
   killing,
   print,
+  endOfTerminal,
 }: {
   stopping: AbortController
   killing: AbortController
   print: (line: string) => void
+  endOfTerminal?: () => void
 }): () => void {
   let firstAt: number | undefined
   const hear = (): void => {
@@ -22,11 +27,11 @@ export function hearSignals({
       killing.abort()
     }
   }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, hear)
+  const hearers = { SIGINT: hear, SIGTERM: hear, SIGHUP: endOfTerminal ?? hear }
+  for (const [signal, hearer] of Object.entries(hearers)) process.on(signal, hearer)
   // A terminal that has ended takes no lines any more, which must not end us in the middle of the stop. Never undone: the last line comes after the hearing.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return () => {
-    for (const signal of signals) process.off(signal, hear)
+    for (const [signal, hearer] of Object.entries(hearers)) process.off(signal, hearer)
   }
 }

@@ -3,11 +3,19 @@ import { removeJobBlobs } from './remove-job-blobs.ts'
 
 const roundSize = 1000
 
-/** Removes what is past its keeping time: ended jobs with their blobs, logs, idempotency keys, refresh tokens, boots. Answers 0 (at once again) while there is more. */
+/** Removes what is past its keeping time: ended jobs with their blobs, logs, idempotency keys, refresh tokens, boots, applied configurations. Answers 0 (at once again) while there is more. */
 export async function pruneJobs(
   deps: Pick<
     QueueDeps,
-    'jobs' | 'keptLogs' | 'nodes' | 'refreshTokens' | 'settings' | 'metrics' | 'blobs' | 'log'
+    | 'jobs'
+    | 'keptLogs'
+    | 'nodes'
+    | 'configHistory'
+    | 'refreshTokens'
+    | 'settings'
+    | 'metrics'
+    | 'blobs'
+    | 'log'
   >,
 ): Promise<0 | undefined> {
   const { retentionDays, logRetentionDays } = deps.settings
@@ -23,5 +31,6 @@ export async function pruneJobs(
   deps.metrics.jobsPruned.inc(jobs)
   await deps.refreshTokens.prune()
   await deps.nodes.prune()
+  await deps.configHistory.prune()
   return [jobs, logs.chunks, keys].includes(roundSize) ? 0 : undefined
 }

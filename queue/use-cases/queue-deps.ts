@@ -10,6 +10,7 @@ import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { CanariesTable } from '../store/canaries-table.ts'
 import type { Checkpoint, CheckpointsTable } from '../store/checkpoints-table.ts'
 import type { Cache } from '../store/cache.ts'
+import type { ConfigHistoryTable } from '../store/config-history-table.ts'
 import type { Deliveries } from '../store/deliveries.ts'
 import type { CachedAsk } from '../store/jobs/accept-cached.ts'
 import type { Accepted, NewJob } from '../store/jobs/accept.ts'
@@ -44,6 +45,7 @@ export interface QueueDeps {
   users: UsersTable
   refreshTokens: RefreshTokensTable
   audit: AuditTable
+  configHistory: ConfigHistoryTable
   cache: Cache
   leader: LeaderTable
   ledger: LedgerTable
@@ -80,6 +82,7 @@ export interface QueueDeps {
   metrics: Metrics
 }
 
+/** Some change while the process runs: read them where they are used. */
 export interface QueueSettings {
   dispatchWindow: number
   leaseMs: number

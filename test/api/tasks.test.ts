@@ -93,7 +93,7 @@ test("a task's defaults hold where the submission is silent", async () => {
 })
 
 test('a task that no live node offers any more is accepted with a warning, and checked; STRICT_TASKS refuses it', async () => {
-  const { call, deps, gateway, tokenOf } = await openTestGateway()
+  const { call, deps, gateway, reload, tokenOf } = await openTestGateway()
   const bootId = await aNodeWith(deps, [resize])
   await deps.nodes.sayGoodbye(bootId)
   await waitFor(async () => (await gateway.fleet()).nodes.length === 0)
@@ -110,7 +110,7 @@ test('a task that no live node offers any more is accepted with a warning, and c
     nodes: {},
   })
 
-  gateway.config.STRICT_TASKS = true
+  reload({ STRICT_TASKS: 'true' })
   expect(await submit({ width: 1 })).toMatchObject({
     status: 422,
     body: { detail: expect.stringContaining('resize') },

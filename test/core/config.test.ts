@@ -115,3 +115,12 @@ test('a password that can not go into its URL is an error that names both', () =
     'DATABASE_PASSWORD: DATABASE_URL names no host, so a password can not be put into it.',
   ])
 })
+
+test('a file that is no YAML, no mapping, or of a later schema is refused with its name', () => {
+  const dir = folder({ 'torn.yaml': 'PORT: [1', 'list.yaml': '- 1', 'later.yaml': 'schema: 2\nPORT: 1\n' })
+  const problemOf = (name: string) =>
+    problemsOf(() => readConfig(['PORT'], { NOODLE_ENV: name, NOODLE_CONFIG_DIR: dir }))[0]
+  expect(problemOf('torn')).toMatch(/torn\.yaml can't be read: /)
+  expect(problemOf('list')).toMatch(/list\.yaml must be a mapping/)
+  expect(problemOf('later')).toMatch(/later\.yaml is of schema 2, and this version of Noodle reads 1/)
+})

@@ -25,7 +25,7 @@ test('what is no network in METRICS_NETWORKS is named at the start', () => {
   ).toThrow('METRICS_NETWORKS: 10.0.0.0/99 is not a network')
 })
 
-const plumbing = () => ({ metrics: makeMetrics(), log: makeLogger({ level: 'error', format: 'json' }) })
+const plumbing = () => ({ metrics: makeMetrics(), log: makeLogger({ level: () => 'error', format: 'json' }) })
 
 async function openEndpoint(options: { host: string; networks: string[] }): Promise<number> {
   const port = await freePort()

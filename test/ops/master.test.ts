@@ -46,6 +46,12 @@ test('a master is a gateway and ops, which come back when they are killed, and s
   )
   await waitFor(isUp, { timeoutMs: startsMs })
 
+  master.child.kill('SIGHUP')
+  const reloaded = (part: string) =>
+    new RegExp(`configuration read again.*process=${part}`).test(master.output())
+  await waitFor(() => reloaded('gateway') && reloaded('ops'))
+  expect(await master.health()).toBe(200)
+
   const stopped = master.stop()
   await waitFor(async () => (await master.health()) === 503)
   expect(await stopped).toBe(0)

@@ -9,7 +9,7 @@ import type { Route } from '../../api/http/route.ts'
 import { allRoutes } from '../../api/http/routes.ts'
 import { makeLogFeeds } from '../../api/logs/log-feeds.ts'
 import { toEvent } from '../../api/logs/log-lines.ts'
-import { readConfig } from '../../core/config.ts'
+import { openConfig } from '../../core/live-config.ts'
 import type { Role, User } from '../../queue/domain/user.ts'
 import { openSecretBox } from '../../queue/domain/secret-box.ts'
 import { makeCatalogueView } from '../../queue/use-cases/catalogue.ts'
@@ -43,6 +43,8 @@ export interface TestGateway {
     path: string,
     options?: { token?: string; body?: unknown; headers?: Record<string, string> },
   ): Promise<Answer>
+  /** Sets options anew, as a changed file and SIGHUP do. */
+  reload(settings: Record<string, string>): void
   /** What SIGTERM does first. */
   beginStop(): void
 }
@@ -58,7 +60,9 @@ export async function openTestGateway(
     {},
     { ...options, env: { ...settings, ...options.env } },
   )
-  const config = readConfig(gatewayOptions, { AUTH_JWT_SECRET: testSecret, ...settings })
+  const env: NodeJS.ProcessEnv = { AUTH_JWT_SECRET: testSecret, ...settings }
+  const liveConfig = openConfig(gatewayOptions, env)
+  const config = liveConfig.values
   const watch = makeJobWatch(deps)
   const fleet = makeFleetView(deps)
   let isStopping = false
@@ -79,6 +83,7 @@ export async function openTestGateway(
     scalingPolicies: makeScalingPolicies(deps.tiers, config.SCALING_POLICIES),
     secretBox: openSecretBox(config),
     config,
+    liveConfig,
     pingPostgres: () =>
       deps.users.isEmpty().then(
         () => true,
@@ -139,6 +144,10 @@ export async function openTestGateway(
             ? (JSON.parse(text) as unknown)
             : text,
       }
+    },
+    reload(changed) {
+      Object.assign(env, changed)
+      liveConfig.reload()
     },
     beginStop() {
       isStopping = true

@@ -42,6 +42,7 @@ export const systemRoutes = (deps: GatewayDeps) => {
           schema: z.object({
             status: z.enum(['ok', 'degraded', 'unavailable']),
             version: z.string(),
+            config: z.object({ hash: z.string(), restartNeeded: z.array(z.string()) }),
             checks: z.object({
               postgres: z.enum(['up', 'down']),
               redis: z.enum(['up', 'down']),

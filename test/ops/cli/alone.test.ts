@@ -36,35 +36,6 @@ test('a password is not sent to another gateway than its own', async () => {
   expect(answer).toMatchObject({ code: 1, stderr: expect.stringContaining('NOODLE_TOKEN is not set') })
 })
 
-test('config shows values and where they come from, but no secrets', async () => {
-  const folder = aFolder()
-  writeFileSync(join(folder, 'staging.yaml'), 'LEASE_SECONDS: 7\n')
-  writeFileSync(join(folder, 'redis-url'), 'redis://:hidden-too@127.0.0.1:6379\n')
-  const env = {
-    NOODLE_ENV: 'staging',
-    NOODLE_CONFIG_DIR: folder,
-    CONCURRENCY: '3',
-    DATABASE_URL: 'postgres://noodle:hidden@127.0.0.1/noodle',
-    REDIS_URL_FILE: join(folder, 'redis-url'),
-  }
-  const { code, stdout } = await runCli(['--json', 'config'], { env })
-  expect(code).toBe(0)
-  expect(stdout).not.toContain('hidden')
-  const { options } = JSON.parse(stdout) as { options: { name: string }[] }
-  const find = (name: string): unknown => options.find((option) => option.name === name)
-  expect(find('LEASE_SECONDS')).toEqual({ name: 'LEASE_SECONDS', value: 7, source: 'file' })
-  expect(find('CONCURRENCY')).toEqual({ name: 'CONCURRENCY', value: 3, source: 'environment' })
-  expect(find('REDIS_URL')).toMatchObject({ value: '(not shown)', source: 'secret file' })
-  expect(find('KILL_GRACE_MS')).toMatchObject({ value: 5000, source: 'default' })
-  expect(find('AUTH_JWT_SECRET')).toMatchObject({ value: null, source: 'not set' })
-
-  const wrong = await runCli(['config'], { env: { CONCURRENCY: 'many', AUTH_JWT_SECRET: 'short' } })
-  expect(wrong.code).toBe(1)
-  expect(wrong.stderr).toMatch(
-    /AUTH_JWT_SECRET: must be at least 32 bytes[\s\S]*CONCURRENCY: must be a number/,
-  )
-})
-
 test('doctor says what is wrong with stores that do not answer', async () => {
   const env = {
     NOODLE_HOME: aFolder(),
