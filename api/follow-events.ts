@@ -17,7 +17,7 @@ export type Happening =
 const heartbeatMs = 15_000
 
 /**
- * The events of a job after `afterSeq`, and its progress where the task tells, as they come until it has ended, the reader is gone or the gateway stops.
+ * The events of a job after `afterSeq`, and its progress where the task tells, as they come until it has ended or the reader is gone, or sent away.
  * `nothing` comes when a while passed with no news.
  */
 export async function* followEvents(
@@ -33,7 +33,7 @@ export async function* followEvents(
   const forget = deps.watch.onChange(id, wakeUp)
   gone.addEventListener('abort', wakeUp)
   try {
-    while (!gone.aborted && !deps.isStopping()) {
+    while (!gone.aborted) {
       const changed = new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, heartbeatMs)
         wake = () => {

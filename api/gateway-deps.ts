@@ -32,4 +32,6 @@ export interface GatewayDeps {
   pingPostgres: () => Promise<boolean>
   /** True from SIGTERM on. */
   isStopping: () => boolean
+  /** Aborts when it takes no more connections. */
+  closing: AbortSignal
 }

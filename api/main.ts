@@ -1,9 +1,8 @@
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import { hostname } from 'node:os'
 import { orExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
 import { openConfig } from '../core/live-config.ts'
-import { within } from '../core/within.ts'
 import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
@@ -26,9 +25,7 @@ import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
-
-/** How long remote nodes may take to find another gateway, after the balancer has noticed that this one stops. */
-const nodesDeadlineMs = 2000
+import { makeGatewayStop, makeListener } from './gateway-stop.ts'
 
 const liveConfig = orExit(() => openConfig([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT']))
 const config = liveConfig.values
@@ -45,13 +42,13 @@ const queue = await openQueue(config, { name: 'gateway', log, metrics })
 const watch = makeJobWatch(queue.deps)
 const secretBox = openSecretBox(config)
 const fleet = makeFleetView(queue.deps)
-let isStopping = false
+const stop = makeGatewayStop()
 
 const deps: GatewayDeps = {
   queue: queue.deps,
   auth: makeAuth({ config, queue: queue.deps }),
   watch,
-  logFeeds: makeLogFeeds(queue.deps, { watch, isStopping: () => isStopping, format: toEvent }),
+  logFeeds: makeLogFeeds(queue.deps, { watch, format: toEvent }),
   links: makeBlobLinks({
     secret: config.AUTH_JWT_SECRET,
     previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
@@ -65,7 +62,8 @@ const deps: GatewayDeps = {
   config,
   liveConfig,
   pingPostgres: () => queue.pingPostgres(),
-  isStopping: () => isStopping,
+  isStopping: () => stop.isStopping(),
+  closing: stop.closing,
 }
 const server = createServer(
   { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
@@ -92,21 +90,15 @@ const secretKeeper: Component = {
   },
   stop: () => Promise.resolve(),
 }
-const listener: Component = {
-  name: 'http and grpc',
-  async start() {
-    const grpcPort = await grpc?.start()
-    await listen(server, config.PORT, config.HOST)
-    log.info('gateway listens', { address: server.address(), grpcPort })
-  },
-  async stop() {
-    isStopping = true
-    const left = nodes.sendAway()
-    await new Promise((resolve) => setTimeout(resolve, config.SHUTDOWN_DELAY_MS)) // the balancer must see /health before the listener goes
-    await within(nodesDeadlineMs, left)
-    await Promise.all([closeHttp(), grpc?.stop()])
-  },
-}
+const listener = makeListener(server, {
+  port: config.PORT,
+  host: config.HOST,
+  delayMs: config.SHUTDOWN_DELAY_MS,
+  grpc,
+  sendNodesAway: () => nodes.sendAway(),
+  stop,
+  log,
+})
 
 await runProcess({
   log,
@@ -114,21 +106,3 @@ await runProcess({
   stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000,
   reload: () => configKeeper.reload(),
 })
-
-async function closeHttp(): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const cutOff = setTimeout(() => server.closeAllConnections(), 5000) // streams and slow clients
-  await closed
-  clearTimeout(cutOff)
-}
-
-function listen(on: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    on.once('error', reject)
-    on.listen({ port, host, backlog: 1024 }, () => {
-      on.off('error', reject)
-      resolve()
-    })
-  })
-}

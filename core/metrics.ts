@@ -186,7 +186,7 @@ export function makeMetrics() {
     }),
     unofferedJobs: new Gauge({
       name: 'noodle_unoffered_jobs',
-      help: 'Queued jobs of a tier whose task none of its ready nodes offers, as last counted by ops; they wait until one does.',
+      help: 'Queued jobs of a tier whose task none of its ready nodes offers, or whose row is of a later version than any of them reads, as last counted by ops; they wait until one does.',
       labelNames: ['tier'],
       registers,
     }),

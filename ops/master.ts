@@ -72,7 +72,7 @@ process.exit(exitCode)
 function reload(): void {
   for (const part of [ops, gateway])
     void part.then(
-      ({ current }) => current().reload(),
+      (kept) => kept.current().reload(),
       () => undefined,
     )
 }

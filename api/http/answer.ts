@@ -59,3 +59,8 @@ export function answer(
 export function setCommonHeaders(response: ServerResponse, context: Common): void {
   for (const [name, value] of Object.entries(headersFor(context, {}))) response.setHeader(name, value)
 }
+
+/** From the stop on, each answer is the last of its connection: the client's next request comes over a new one, to another gateway. */
+export function sendAway(deps: { isStopping: () => boolean }, response: ServerResponse): void {
+  if (deps.isStopping()) response.setHeader('Connection', 'close')
+}

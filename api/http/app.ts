@@ -6,7 +6,7 @@ import type { Logger } from '../../core/logger.ts'
 import { linkPath } from '../blobs/blob-links.ts'
 import { dashboardRouter } from '../dashboard/bull-board.ts'
 import { allowOrigins } from './allow-origins.ts'
-import { answer } from './answer.ts'
+import { answer, sendAway } from './answer.ts'
 import { docsRoutes } from './docs/docs-routes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { notYet } from './not-yet.ts'
@@ -36,7 +36,7 @@ export function makeApp(deps: GatewayDeps): express.Express {
   app.use(...limit, refuseOtherMethods(routes), notYet, () => {
     throw new HttpProblem(404, 'There is no such page; /docs lists all calls.')
   })
-  app.use(answerError)
+  app.use(answerError(deps))
   return app
 }
 
@@ -114,30 +114,33 @@ const withoutToken = (path: string): string =>
   path.startsWith(`${linkPath}/`) ? `${linkPath}/(a signed link)` : path
 
 /** The one place where an error becomes an answer. */
-const answerError: express.ErrorRequestHandler = (error: unknown, request, response, _next) => {
-  const { requestId, log } = contextOf(response)
-  // Express' own refusals (a path that is no valid URI) carry a status.
-  const status =
-    error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500
-      ? error.status
-      : undefined
-  const known =
-    status !== undefined && !(error instanceof HttpProblem)
-      ? new HttpProblem(status, `The request could not be read: ${(error as Error).message}.`)
-      : error
-  const { problem, headers } = toProblem(known, { path: request.path, requestId })
-  const path = withoutToken(request.path)
-  if (problem.status === 500)
-    log.error('request failed by a fault of ours', { method: request.method, path, error })
-  else if (problem.status === 503)
-    log.warn('request could not be served', { method: request.method, path, error })
-  if (response.headersSent) {
-    response.destroy()
-    return
+const answerError =
+  (deps: GatewayDeps): express.ErrorRequestHandler =>
+  (error: unknown, request, response, _next) => {
+    const { requestId, log } = contextOf(response)
+    // Express' own refusals (a path that is no valid URI) carry a status.
+    const status =
+      error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500
+        ? error.status
+        : undefined
+    const known =
+      status !== undefined && !(error instanceof HttpProblem)
+        ? new HttpProblem(status, `The request could not be read: ${(error as Error).message}.`)
+        : error
+    const { problem, headers } = toProblem(known, { path: request.path, requestId })
+    const path = withoutToken(request.path)
+    if (problem.status === 500)
+      log.error('request failed by a fault of ours', { method: request.method, path, error })
+    else if (problem.status === 503)
+      log.warn('request could not be served', { method: request.method, path, error })
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    sendAway(deps, response)
+    answer(response, contextOf(response), {
+      status: problem.status,
+      headers: { ...headers, 'Content-Type': 'application/problem+json; charset=utf-8' },
+      text: JSON.stringify(problem),
+    })
   }
-  answer(response, contextOf(response), {
-    status: problem.status,
-    headers: { ...headers, 'Content-Type': 'application/problem+json; charset=utf-8' },
-    text: JSON.stringify(problem),
-  })
-}

@@ -21,6 +21,8 @@ export interface Call<Params, Query, Body> {
   requestId: string
   /** Aborts when the client goes away. */
   gone: AbortSignal
+  /** Also aborts when the gateway closes: for those who wait for what may take long. */
+  dismissed: AbortSignal
   log: Logger
   /** For streams only. */
   raw: { request: IncomingMessage; response: ServerResponse }

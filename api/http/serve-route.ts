@@ -1,7 +1,7 @@
 import type express from 'express'
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { Actor } from '../../queue/domain/user.ts'
-import { answer, setCommonHeaders } from './answer.ts'
+import { answer, sendAway, setCommonHeaders } from './answer.ts'
 import { makeBodyRoom } from './body-room.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { HttpProblem } from './problem.ts'
@@ -36,6 +36,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
       : undefined
 
     let gone: AbortSignal | undefined
+    let dismissed: AbortSignal | undefined
     const reply = await route.handle({
       params,
       query,
@@ -50,11 +51,15 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
       get gone() {
         return (gone ??= whenGone(response))
       },
+      get dismissed() {
+        return (dismissed ??= whenGone(response, deps.closing))
+      },
       get log() {
         return context.log
       },
       raw: { request, response },
     })
+    sendAway(deps, response)
     await send(response, context, reply)
   }
 }
@@ -66,14 +71,17 @@ function textsOf(params: Record<string, string | string[]>): Record<string, stri
   return params as Record<string, string>
 }
 
-/** Made only for those who ask: most requests are answered sooner than anybody goes away. */
-function whenGone(response: express.Response): AbortSignal {
+/** When the client goes away, or `closing` comes. Made only for those who ask: most requests are answered sooner. */
+function whenGone(response: express.Response, closing?: AbortSignal): AbortSignal {
   const gone = new AbortController()
   // With a reason, for the default one records a stack.
-  response.on('close', () => {
+  const leave = (): void => {
+    closing?.removeEventListener('abort', leave)
     gone.abort('gone')
-  })
-  if (response.closed) gone.abort('gone')
+  }
+  response.on('close', leave)
+  closing?.addEventListener('abort', leave)
+  if (response.closed || closing?.aborted) leave()
   return gone.signal
 }
 

@@ -65,11 +65,10 @@ export function makeLogFeeds(
   deps: FeedDeps,
   options: {
     watch: Pick<JobWatch, 'onChange'>
-    isStopping: () => boolean
     format: (chunk: LogChunk) => Buffer
   },
 ): LogFeeds {
-  const { watch, isStopping, format } = options
+  const { watch, format } = options
   const feeds = new Map<string, Feed>()
   let allBytes = 0
   const read = atOnce(readsAtOnce, (jobId: string, after: LogPosition, attempt: number | null = null) =>
@@ -140,7 +139,7 @@ export function makeLogFeeds(
     try {
       feed.hasEnded ||= (await deps.jobs.findEnded([jobId])).length > 0
       if (feed.isQuiet && (await read(jobId, feed.reached)).length > 0) forgetPieces(feed)
-      if (feed.hasEnded || feed.pieces.length === 0 || isStopping()) wake(feed)
+      if (feed.hasEnded || feed.pieces.length === 0) wake(feed)
       feed.isQuiet = true
     } catch (error) {
       deps.log.debug('a followed log was not looked at', { jobId, error })
@@ -188,7 +187,7 @@ export function makeLogFeeds(
         if (comparePositions(end, feed.reached) > 0) feed.reached = end
       }
       const isWanted = (piece: FeedPiece): boolean => attempt === null || piece.attempt === attempt
-      const isOver = (): boolean => gone.aborted || isStopping()
+      const isOver = (): boolean => gone.aborted
       try {
         await feed.ready
         while (!isOver()) {

@@ -7,7 +7,8 @@ const pem = z.string().regex(/^-----BEGIN [A-Z0-9 ]+-----/m, 'must be PEM, begin
 export const grpcOptions = {
   GRPC_PORT: port
     .default(50_051)
-    .describe('Where the gateway listens for gRPC (docs/grpc.md), on the address of HOST; 0 for nowhere.'),
+    .describe('Where the gateway listens for gRPC (docs/grpc.md), on the address of HOST; 0 for nowhere.')
+    .meta({ isOwn: true }),
   GRPC_TLS_CERT: pem
     .optional()
     .describe(

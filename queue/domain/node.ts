@@ -14,6 +14,8 @@ export interface Node {
   concurrency: number
   version: string
   tasks: TaskOffer[]
+  /** The newest format of job rows that it reads, and those before it. */
+  readsFormat: number
   state: NodeState
   running: number
   startedAt: Date

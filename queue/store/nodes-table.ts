@@ -6,6 +6,7 @@ import {
   nothingToReport,
   type TaskOffer,
 } from '../domain/node.ts'
+import { formatVersion } from './jobs/claim.ts'
 import type { Postgres } from './postgres.ts'
 import { rememberTasks } from './tasks-table.ts'
 
@@ -19,6 +20,7 @@ interface NodeRow {
   concurrency: number
   version: string
   tasks: TaskOffer[]
+  reads_format: number
   state: NodeState
   running: number
   started_at: Date
@@ -40,7 +42,7 @@ export interface HeldJob {
 /** What a renewal answers; null when the boot was given up: the process must kill its children and register anew. */
 export type Renewal = { state: NodeState; held: HeldJob[] } | null
 
-const columns = `id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, state, started_at, last_seen_at,
+const columns = `id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, reads_format, state, started_at, last_seen_at,
   drained_at, cpu_use, memory_use, gpu_use,
   (SELECT count(*) FROM jobs WHERE jobs.boot_id = nodes.boot_id AND jobs.state = 'running') AS running`
 
@@ -59,8 +61,8 @@ export function openNodesTable(postgres: Postgres) {
           [node.id],
         )
         const rows = await query(
-          `INSERT INTO nodes (id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, state, lease_expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', now() + $10 * interval '1 millisecond')
+          `INSERT INTO nodes (id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, reads_format, state, lease_expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, 'ready', now() + $10 * interval '1 millisecond')
            ON CONFLICT DO NOTHING RETURNING boot_id`,
           [
             node.id,
@@ -73,6 +75,7 @@ export function openNodesTable(postgres: Postgres) {
             node.version,
             JSON.stringify(node.tasks),
             leaseMs,
+            formatVersion,
           ],
         )
         if (rows.length === 1) await rememberTasks(query, node.tasks)
@@ -187,6 +190,7 @@ function toNode(row: NodeRow): Node {
     concurrency: row.concurrency,
     version: row.version,
     tasks: row.tasks,
+    readsFormat: row.reads_format,
     state: row.state,
     running: row.running,
     startedAt: row.started_at,

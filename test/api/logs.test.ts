@@ -174,7 +174,7 @@ test.each([2, Infinity])('a follower misses nothing when only one message in %p 
           }),
       },
     },
-    { watch: gateway.gateway.watch, isStopping: () => false, format: toEvent },
+    { watch: gateway.gateway.watch, format: toEvent },
   )
   const token = await gateway.tokenOf('user', 'wonderland')
   const { id, tell, finish } = await aLoggingJob(deps)

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { makeAuth } from '../../api/auth/auth.ts'
 import { makeApp } from '../../api/http/app.ts'
 import { makeBlobLinks } from '../../api/blobs/blob-links.ts'
+import { makeGatewayStop } from '../../api/gateway-stop.ts'
 import { gatewayOptions } from '../../api/gateway-config.ts'
 import type { GatewayDeps } from '../../api/gateway-deps.ts'
 import type { Route } from '../../api/http/route.ts'
@@ -65,12 +66,12 @@ export async function openTestGateway(
   const config = liveConfig.values
   const watch = makeJobWatch(deps)
   const fleet = makeFleetView(deps)
-  let isStopping = false
+  const stop = makeGatewayStop()
   const gateway: GatewayDeps = {
     queue: deps,
     auth: makeAuth({ config, queue: deps }),
     watch,
-    logFeeds: makeLogFeeds(deps, { watch, isStopping: () => isStopping, format: toEvent }),
+    logFeeds: makeLogFeeds(deps, { watch, format: toEvent }),
     links: makeBlobLinks({
       secret: config.AUTH_JWT_SECRET,
       previousSecrets: config.AUTH_JWT_PREVIOUS_SECRETS,
@@ -89,7 +90,8 @@ export async function openTestGateway(
         () => true,
         () => false,
       ),
-    isStopping: () => isStopping,
+    isStopping: () => stop.isStopping(),
+    closing: stop.closing,
   }
   const server = createServer(makeApp(gateway)).listen(0, '127.0.0.1')
   await Promise.all([once(server, 'listening'), watch.start()])
@@ -150,7 +152,7 @@ export async function openTestGateway(
       liveConfig.reload()
     },
     beginStop() {
-      isStopping = true
+      stop.begin()
     },
   }
 }

@@ -24,14 +24,21 @@ export interface PlatformProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
+/** Of the code that a process runs, where the platform's is another one than today's. */
+interface Version {
+  isOfToday: boolean
+}
+
 export interface Platform {
   url: string
   grpcAddress: string
   env: Record<string, string>
   /** Starts one more worker and resolves when it takes jobs. */
-  startWorker(env: Record<string, string>): Promise<PlatformProcess>
+  startWorker(env: Record<string, string>, version?: Version): Promise<PlatformProcess>
   /** Starts one more ops process. */
   startOps(env: Record<string, string>): PlatformProcess
+  /** Starts a gateway and resolves when it is ready; by default at the ports of the first, which has stopped then. */
+  startGateway(env?: Record<string, string>, version?: Version): Promise<PlatformProcess>
   gateway: PlatformProcess
   ops: PlatformProcess
   /** An access token of the first admin. */
@@ -43,8 +50,11 @@ export interface Platform {
   ): Promise<{ status: number; headers: Headers; body: any }> // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are JSON, which the test looks into
 }
 
-/** The real processes on this test's stores: a gateway and ops, ready; they are stopped after the test, and must exit 0. */
-export async function startPlatform(settings: Record<string, string> = {}): Promise<Platform> {
+/** The real processes on this test's stores: a gateway and ops, ready; they are stopped after the test, and must exit 0. `checkout`: where their code is. */
+export async function startPlatform(
+  settings: Record<string, string> = {},
+  { checkout = root } = {},
+): Promise<Platform> {
   const [databaseUrl, redisUrl] = [await testDatabase(), await testRedis()]
   const [port, grpcPort] = [await freePort(), await freePort()]
   const url = `http://127.0.0.1:${String(port)}`
@@ -60,12 +70,22 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     LOG_LEVEL: 'debug',
     ...settings,
   }
-  const ops = startProcess('ops/main.ts', env)
-  const gateway = startProcess('api/main.ts', env)
-  await waitFor(async () => (await fetch(`${url}/ready`)).ok, {
-    timeoutMs: processMs,
-    what: `the gateway to be ready: ${gateway.output()}`,
-  })
+  const codeOf = (version?: Version): string => (version?.isOfToday ? root : checkout)
+  const ops = startProcess('ops/main.ts', env, checkout)
+  const gateway = await startGateway()
+
+  async function startGateway(
+    extra: Record<string, string> = {},
+    version?: Version,
+  ): Promise<PlatformProcess> {
+    const own = { ...env, ...extra }
+    const started = startProcess('api/main.ts', own, codeOf(version))
+    await waitFor(async () => (await fetch(`http://127.0.0.1:${own.PORT}/ready`)).ok, {
+      timeoutMs: processMs,
+      what: `the gateway to be ready: ${started.output()}`,
+    })
+    return started
+  }
 
   let token: Promise<string> | undefined
   const platform: Platform = {
@@ -74,14 +94,15 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     env,
     ops,
     gateway,
-    async startWorker(extra) {
-      const worker = startProcess('workers/main.ts', { ...env, ...extra })
+    startGateway,
+    async startWorker(extra, version) {
+      const worker = startProcess('workers/main.ts', { ...env, ...extra }, codeOf(version))
       await once(worker.child, 'message', { signal: AbortSignal.timeout(processMs) }).catch(() => {
         throw new Error(`The worker did not start:\n${worker.output()}`)
       })
       return worker
     },
-    startOps: (extra) => startProcess('ops/main.ts', { ...env, ...extra }),
+    startOps: (extra) => startProcess('ops/main.ts', { ...env, ...extra }, checkout),
     token() {
       token ??= platform
         .call('POST', '/v1/auth/token', { body: { username: 'admin', password: adminPassword } })
@@ -110,9 +131,13 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
 }
 
 /** Starts one of the product's processes; it is stopped after the test, and must exit 0 then. */
-export function startProcess(main: string, env: Record<string, string>): PlatformProcess {
-  const child = spawn(process.execPath, [join(root, main)], {
-    cwd: root,
+export function startProcess(
+  main: string,
+  env: Record<string, string>,
+  checkout: string = root,
+): PlatformProcess {
+  const child = spawn(process.execPath, [join(checkout, main)], {
+    cwd: checkout,
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })

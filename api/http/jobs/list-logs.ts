@@ -51,7 +51,9 @@ export const listLogsRoute = (deps: GatewayDeps) =>
           ? readPosition(cursor)
           : await findLogTail(deps.queue, id, tail, attempt)
       if (isStream)
-        return { stream: (response) => streamLines(deps, { id, after, attempt, gone: call.gone }, response) }
+        return {
+          stream: (response) => streamLines(deps, { id, after, attempt, gone: call.dismissed }, response),
+        }
 
       return { status: 200, body: await readPage(deps, { id, after, attempt, limit }) }
     },
@@ -103,7 +105,7 @@ async function streamLines(
       return
     }
   }
-  response.end(gone.aborted || deps.isStopping() ? '' : 'event: end\ndata: {}\n\n')
+  response.end(gone.aborted ? '' : 'event: end\ndata: {}\n\n')
 }
 
 /** False when the client takes nothing for too long, or has gone. */

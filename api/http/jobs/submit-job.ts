@@ -63,7 +63,7 @@ export const submitJobRoute = (deps: GatewayDeps) =>
 /** 202 for a new job, 200 for a known one, or for any that ends within the time that the client prefers to wait. */
 export async function answerSubmitted(
   deps: GatewayDeps,
-  call: Pick<Call<unknown, unknown, unknown>, 'actor' | 'gone'>,
+  call: Pick<Call<unknown, unknown, unknown>, 'actor' | 'dismissed'>,
   submitted: Submitted,
   options: { waitSeconds: number; warnings: string[] },
 ): Promise<Reply> {
@@ -80,7 +80,7 @@ export async function answerSubmitted(
       body: { ...toJobView(shown, deps.links), ...extra },
     }
   }
-  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone)
+  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.dismissed)
   const latest = await withBlobs(
     deps.queue,
     hasEnded ? job : await findJob(deps.queue, actorOf(call), job.id),

@@ -19,6 +19,7 @@ export const nodeView = z
     running: z.number(),
     version: z.string(),
     tasks: z.array(z.string()),
+    readsFormat: z.number(),
     startedAt: z.iso.datetime(),
     lastSeenAt: z.iso.datetime(),
     drainedAt: z.iso

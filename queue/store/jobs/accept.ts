@@ -2,6 +2,7 @@ import type { BlobRef } from '../../domain/blob.ts'
 import type { JobSpec } from '../../domain/job.ts'
 import type { JobState } from '../../domain/job-state.ts'
 import type { Postgres } from '../postgres.ts'
+import { formatToWrite } from './format-to-write.ts'
 
 export interface NewJob {
   id: string
@@ -61,10 +62,10 @@ const statement = `
     WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
   ), inserted AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
-                      labels, replay_of, payload_ref, cache_key, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq)
+                      labels, replay_of, payload_ref, cache_key, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq, format_version)
     SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
            max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, due_at, is_due,
-           is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN coalesce(delivery_id, id) END, 1 + is_queued::integer
+           is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN coalesce(delivery_id, id) END, 1 + is_queued::integer, ${formatToWrite()}
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, tenant, task
   ), event_rows AS (

@@ -3,7 +3,7 @@ import type { ClaimedJob, Json } from '../../domain/job.ts'
 import type { RetryPolicy } from '../../domain/retry-policy.ts'
 import type { Postgres } from '../postgres.ts'
 
-/** What this version's workers can read. */
+/** The newest format of job rows that this version's workers can read, and those before it. Raised by a release that writes rows which the one before can't run. */
 export const formatVersion = 1
 
 export interface ClaimedRow {

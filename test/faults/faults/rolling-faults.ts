@@ -55,11 +55,11 @@ async function mixOldWorker({ cluster, random, tell }: Scene): Promise<void> {
 /** Gateways write the next format too early: those jobs wait, unharmed, until workers that read it are there. */
 async function mixNewRows({ cluster, random, tell }: Scene): Promise<void> {
   const { sql } = cluster.stores
-  const setFormat = (format: number) =>
-    sql.query(`ALTER TABLE jobs ALTER COLUMN format_version SET DEFAULT ${String(format)}`)
-  await setFormat(nextFormat)
+  await sql.query(`
+    CREATE FUNCTION next_format() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.format_version := ${String(nextFormat)}; RETURN NEW; END $$;
+    CREATE TRIGGER next_format BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION next_format()`)
   await sleep(random.between(1000, 2500))
-  await setFormat(1)
+  await sql.query('DROP TRIGGER next_format ON jobs; DROP FUNCTION next_format()')
   const early = await sql.query<{ state: string; count: string }>(
     'SELECT state, count(*) FROM jobs WHERE format_version = $1 GROUP BY state',
     [nextFormat],

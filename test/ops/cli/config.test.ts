@@ -66,15 +66,10 @@ test('config validate checks the files of all environments, and warns of secrets
     /^ok .*good[^]*wrong .*later.yaml[^]*is of schema 2, and this version of Noodle reads 1[^]*ok .*leaking.yaml[^]*warning: .*NOODLE_TOKEN_FILE[^]*wrong .*torn.yaml[^]*can't be read[^]*wrong .*wrong.yaml[^]*no option CONCURENCY; did you mean CONCURRENCY\?[^]*LOG_LEVEL: [^]*CONCURRENCY: must be at least 1[^]*wrong environment\n.*LEASE_SECONDS: must be a number/,
   )
   expect(all.stdout).not.toContain('hidden')
-  expect(await runCli(['config', 'validate', 'good'], { env })).toMatchObject({ code: 0 })
   const { stdout } = await runCli(['--json', 'config', 'validate', join(NOODLE_CONFIG_DIR, 'good.yaml')], {
     env,
   })
   expect(JSON.parse(stdout)).toMatchObject({ validations: [{ problems: [], warnings: [] }] })
-  expect(await runCli(['config', 'validate', 'moon'], { env })).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('There is no'),
-  })
 })
 
 test('config diff compares files of environments with one another and with what runs, and history tells who took what', async () => {
@@ -86,7 +81,6 @@ test('config diff compares files of environments with one another and with what 
     const { code, stdout } = await run(['diff', left, right])
     return { code, differences: (JSON.parse(stdout) as { differences: unknown[] }).differences }
   }
-  expect(await run(['diff', 'old'])).toMatchObject({ code: 1, stderr: expect.stringContaining('No process') })
   expect(await differencesOf('old', 'new')).toEqual({
     code: 1,
     differences: [
@@ -94,7 +88,6 @@ test('config diff compares files of environments with one another and with what 
       { option: 'TIER', process: null, left: ['small'], right: ['heavy'] },
     ],
   })
-  expect(await differencesOf('old', 'old')).toEqual({ code: 0, differences: [] })
 
   const config = openConfig(['CRASH_LIMIT', 'TIERS', 'DATABASE_URL'], { ...env, NOODLE_ENV: 'old' })
   const keeper = makeConfigKeeper(deps, { config, process: 'ops', instance: 'here:1' })
