@@ -198,6 +198,8 @@ export interface Node {
   running: number
   version: string
   tasks: string[]
+  /** The newest format of job rows that it reads. */
+  readsFormat: number
   startedAt: string
   lastSeenAt: string
   /** Since when a draining node has had no jobs: its process can be stopped. */
@@ -250,6 +252,8 @@ export interface Tokens {
 export interface Readiness {
   status: 'ok' | 'degraded' | 'unavailable'
   version: string
+  /** Of the gateway that answered: the hash of its configuration, and the options whose new values wait for a restart. */
+  config: { hash: string; restartNeeded: string[] }
   checks: {
     postgres: 'up' | 'down'
     redis: 'up' | 'down'
