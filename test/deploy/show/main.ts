@@ -10,6 +10,7 @@ import { escapes } from './escapes.ts'
 import { kills } from './kills.ts'
 import { leader } from './leader.ts'
 import { rollingRestart } from './rolling-restart.ts'
+import { redisRights } from './redis-rights.ts'
 import type { Scenario } from './scenario.ts'
 import { cloneAndPrepare, findCompose, type Stack } from './stack.ts'
 import { tiers } from './tiers.ts'
@@ -20,6 +21,7 @@ const scenarios: Record<string, Scenario> = {
   escapes,
   leader,
   kills,
+  redisRights,
   update,
   rollingRestart,
   connections,
