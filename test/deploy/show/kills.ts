@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkNothingLost } from './ledger.ts'
-import { countOf, describeFailures, underLoad } from './load.ts'
+import { describeFailures, underLoad } from './load.ts'
 import { expectThat, type Scenario } from './scenario.ts'
 
 const perSecond = 50
@@ -15,13 +15,13 @@ export const kills: Scenario = (stack, client) =>
     for (const service of ['master', 'worker-small', 'worker-heavy', 'redis', 'postgres']) {
       const [victim] = await stack.containers(service)
       if (!victim) throw new Error(`No container of ${service} runs.`)
-      const before = countOf(load.report.failures)
+      const before = load.report.failures.length
       await stack.docker('kill', victim.id)
       await sleep(awayMs)
       await stack.docker('start', victim.id)
       await stack.untilHealthy([victim])
       await sleep(2000)
-      seen.push(`${service}: ${String(countOf(load.report.failures) - before)} first tries refused`)
+      seen.push(`${service}: ${String(load.report.failures.length - before)} first tries refused`)
     }
     const report = await load.stop()
     expectThat(

@@ -5,8 +5,8 @@ import type { Client } from './client.ts'
 export interface LoadReport {
   /** Ids that were acknowledged, by their keys. */
   acknowledged: Map<string, string>
-  /** First tries that were not answered with 200 or 202, in words, with how often. */
-  failures: Map<string, number>
+  /** First tries that were not answered with 200 or 202: what came instead, and when they were sent, by performance.now(). */
+  failures: { what: string; sentAtMs: number }[]
   /** Keys of which no try was acknowledged. */
   unacknowledged: string[]
   /** The longest that an acknowledgement took, with all tries, in ms. */
@@ -25,7 +25,7 @@ const insistMs = 90_000
 function startLoad(client: Client, { run, perSecond }: { run: string; perSecond: number }) {
   const report: LoadReport = {
     acknowledged: new Map(),
-    failures: new Map(),
+    failures: [],
     unacknowledged: [],
     longestMs: 0,
   }
@@ -59,7 +59,7 @@ function startLoad(client: Client, { run, perSecond }: { run: string; perSecond:
       }
       if (tries === 0) {
         const what = `${String(answer.status)} ${typeof answer.body === 'string' ? answer.body : answer.body.detail}`
-        report.failures.set(what, (report.failures.get(what) ?? 0) + 1)
+        report.failures.push({ what, sentAtMs: startedAt })
       }
       if (performance.now() - startedAt > insistMs) {
         report.unacknowledged.push(key)
@@ -107,8 +107,8 @@ export async function underLoad<T>(
   }
 }
 
-export const describeFailures = ({ failures }: LoadReport): string =>
-  [...failures].map(([what, count]) => `${String(count)} × ${what}`).join(', ') || 'none'
-
-export const countOf = (failures: ReadonlyMap<string, number>): number =>
-  [...failures.values()].reduce((sum, count) => sum + count, 0)
+/** How often what came. */
+export function describeFailures({ failures }: LoadReport): string {
+  const counts = Map.groupBy(failures, ({ what }) => what)
+  return [...counts].map(([what, { length }]) => `${String(length)} × ${what}`).join(', ') || 'none'
+}

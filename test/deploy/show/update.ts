@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkNothingLost } from './ledger.ts'
-import { countOf, describeFailures, underLoad } from './load.ts'
+import { describeFailures, underLoad } from './load.ts'
 import { expectThat, type Scenario } from './scenario.ts'
 
 /** scripts/rolling-update under load: all masters and workers are others then, and no request has failed, not even at its first try. */
@@ -19,6 +19,6 @@ export const update: Scenario = (stack, client, { perSecond }) =>
     )
     const ids = new Set(before.map(({ id }) => id))
     expectThat(!after.some(({ id }) => ids.has(id)), 'An old container still runs.')
-    expectThat(countOf(report.failures) === 0, `Requests failed: ${describeFailures(report)}`)
+    expectThat(report.failures.length === 0, `Requests failed: ${describeFailures(report)}`)
     return `${String(after.length)} containers replaced; 0 failed; ${await checkNothingLost(stack, client, run, report)}`
   })
