@@ -1,17 +1,20 @@
 /*
- * Makes the types of messages in proto/generated from the .proto files: `npm run proto` after a change of them. With --check nothing is written,
- * and it fails when they differ. Either way it fails when the schema breaks clients of the released one (proto/released.json); --release makes the present
- * one that, at a release.
+ * Makes the types of messages in proto/generated, and the messages of the Python worker, from the .proto files: `npm run proto` after a change of them.
+ * With --check nothing is written, and it fails when they differ. Either way it fails when the schema breaks clients of the released one
+ * (proto/released.json); --release makes the present one that, at a release.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadProtocol, protocolFiles } from '../proto/load-protocol.ts'
+import { renderPythonMessages } from './proto/python-messages.ts'
 import { describeSchema, findBreaks, type Schema } from './schema-lock.ts'
 
 const root = join(import.meta.dirname, '..')
 const generated = join(root, 'proto/generated')
+const pythonFile = 'docs/examples/python/noodle_workers_pb2.py'
+const python = renderPythonMessages('noodle/v1/workers.proto', join(root, 'proto'))
 const generator = join(root, 'node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js')
 
 const present = describeSchema(loadProtocol())
@@ -31,6 +34,7 @@ if (process.argv.includes('--check')) {
   try {
     generate(made)
     const differing = differences(filesOf(made), filesOf(generated))
+    if (readFileSync(join(root, pythonFile), 'utf8') !== python) differing.push(pythonFile)
     if (differing.length > 0) {
       console.log(`Not as the .proto files say; \`npm run proto\` mends it:\n${differing.join('\n')}`)
       process.exitCode = 1
@@ -41,6 +45,7 @@ if (process.argv.includes('--check')) {
 } else {
   rmSync(generated, { recursive: true, force: true })
   generate(generated)
+  writeFileSync(join(root, pythonFile), python)
 }
 
 /** With the options of `messageOptions`. */
