@@ -19,8 +19,12 @@ export interface PythonProgram {
 }
 
 /** Starts Python code that finds the examples by import. It is killed after the test, if it still runs then. */
-export function startPython(arguments_: string[], env: Record<string, string> = {}): PythonProgram {
-  const child = spawn(python ?? 'python3', arguments_, {
+export function startPython(
+  arguments_: string[],
+  env: Record<string, string> = {},
+  program = python ?? 'python3',
+): PythonProgram {
+  const child = spawn(program, arguments_, {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '',

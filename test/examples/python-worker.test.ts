@@ -1,0 +1,324 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from '@jest/globals'
+import { exampleOf } from '../support/doc-example.ts'
+import { freePort, jwtSecret, type Platform, startPlatform, startProcess } from '../support/platform.ts'
+import { environmentOf, grpcPython, grpcPythonTest } from '../support/python-grpc-test.ts'
+import { type PythonProgram, pythonExamples, startPython } from '../support/python-program.ts'
+import { openSwitchingProxy } from '../support/switching-proxy.ts'
+import { openTestQueue } from '../support/test-queue.ts'
+import { waitFor } from '../support/wait-for.ts'
+import { aFolder, isAlive } from '../workers/a-run.ts'
+
+const tasks = join(import.meta.dirname, 'worker_tasks.py')
+
+/** Starts a worker that knows the gateway's address and a secret, and no store. */
+function startWorker(
+  platform: Platform,
+  nodeId: string,
+  env: Record<string, string> = {},
+  file = tasks,
+): PythonProgram {
+  if (!grpcPython) throw new Error('The test should have been skipped.')
+  return startPython(
+    [file],
+    {
+      ...environmentOf(grpcPython, [pythonExamples]),
+      MASTER_HOST: platform.grpcAddress,
+      AUTH_JWT_SECRET: jwtSecret,
+      NODE_ID: nodeId,
+      KILL_GRACE_MS: '300',
+      ...env,
+    },
+    grpcPython.program,
+  )
+}
+
+/** One more gateway beside the platform's own. */
+async function startGateway(platform: Platform) {
+  const [http, grpc] = [String(await freePort()), String(await freePort())]
+  const gateway = startProcess('api/main.ts', { ...platform.env, PORT: http, GRPC_PORT: grpc })
+  await waitFor(async () => (await fetch(`http://127.0.0.1:${http}/ready`)).ok, {
+    timeoutMs: 20_000,
+    what: `a gateway to be ready: ${gateway.output()}`,
+  })
+  return { process: gateway, grpcAddress: `127.0.0.1:${grpc}` }
+}
+
+async function untilReady(platform: Platform, nodeIds: string[], worker: PythonProgram): Promise<void> {
+  const token = await platform.token()
+  await waitFor(
+    async () => {
+      const { body } = await platform.call('GET', '/v1/nodes', { token })
+      const ready = body.items.filter(({ state }: { state: string }) => state === 'ready')
+      return nodeIds.every((nodeId) => ready.some(({ id }: { id: string }) => id === nodeId))
+    },
+    { timeoutMs: 20_000, what: `the worker to be ready: ${worker.output()}` },
+  )
+}
+
+/** What the runs wrote into their file, each its first act. */
+const readEffects = (file: string) =>
+  readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([id = '', fence = '', , pid = '', node = '']) => ({ id, fence, pid: Number(pid), node }))
+
+/** How many jobs; a multiple of 20. */
+const jobCount = Number(process.env['PYTHON_WORKER_JOBS'] ?? 1000)
+
+/** A job by its number, and the state that it has to end in. */
+function aJob(i: number): { job: object; ends: string } {
+  const retry = { maxAttempts: 2, backoffMs: 20, strategy: 'fixed' }
+  const act = (payload: object) => ({ task: 'act', payload: { ms: i % 6, ...payload }, retry })
+  const kind = i % 20
+  if (kind < 12) return { job: act({}), ends: 'succeeded' }
+  if (kind < 14) return { job: act({ fails: 1 }), ends: 'succeeded' }
+  if (kind < 16) return { job: act({ fails: 9 }), ends: 'failed' }
+  if (kind < 18) return { job: act({ final: true }), ends: 'failed' }
+  return { job: { task: 'linger', retry }, ends: 'cancelled' }
+}
+
+grpcPythonTest(
+  `${String(jobCount)} jobs with failures, retries and cancels end as they must though a worker is killed in the middle`,
+  async () => {
+    const platform = await startPlatform({ LEASE_SECONDS: '4', LEASE_GRACE_MS: '300', LOG_LEVEL: 'info' })
+    const { deps } = await openTestQueue()
+    const token = await platform.token()
+    const EFFECTS = join(aFolder(), 'effects')
+    const env = { EFFECTS, CONCURRENCY: '16' }
+    const doomed = startWorker(platform, 'doomed', env)
+    const other = startWorker(platform, 'other', env)
+    await untilReady(platform, ['doomed', 'other'], other)
+
+    const wanted = Array.from({ length: jobCount }, (_, i) => aJob(i))
+    const { body } = await platform.call('POST', '/v1/jobs/batch', {
+      token,
+      body: { jobs: wanted.map(({ job }) => job) },
+    })
+    const ids = body.results.map(({ id }: { id: string }) => id) as string[]
+    const cancel = (id: string) => platform.call('POST', `/v1/jobs/${id}/cancel`, { token })
+    // Half of them, most before they begin; the others when they run.
+    await Promise.all(ids.filter((_, i) => i % 20 === 18).map(cancel))
+    const cancelRunning = async (): Promise<void> => {
+      const query = 'state=running&task=linger&limit=200'
+      const { body } = await platform.call('GET', `/v1/jobs?${query}`, { token })
+      await Promise.all(body.items.map(({ id }: { id: string }) => cancel(id)))
+    }
+    const countOpen = async (): Promise<number> => {
+      const { body } = await platform.call('GET', '/v1/tiers/small', { token })
+      const { pending, queued, running } = body as Record<'pending' | 'queued' | 'running', number>
+      return pending + queued + running
+    }
+    const isBusy = async (nodeId: string): Promise<boolean> => {
+      const { body } = await platform.call('GET', '/v1/nodes', { token })
+      return body.items.some(
+        (node: { id: string; running: number }) => node.id === nodeId && node.running > 4,
+      )
+    }
+    const often = { timeoutMs: 180_000, everyMs: 150 }
+
+    await waitFor(
+      async () => {
+        await cancelRunning()
+        return (await countOpen()) < jobCount * 0.7 && (await isBusy('doomed'))
+      },
+      { ...often, what: 'enough jobs to have ended' },
+    )
+    doomed.kill('SIGKILL')
+    await doomed.exited
+    startWorker(platform, 'third', env)
+    await waitFor(
+      async () => {
+        await cancelRunning()
+        return (await countOpen()) === 0
+      },
+      { ...often, what: 'all jobs to end' },
+    )
+
+    const jobs = new Map((await deps.jobs.list({}, { limit: jobCount + 1 })).map((job) => [job.id, job]))
+    expect(ids.map((id) => jobs.get(id)?.state)).toEqual(wanted.map(({ ends }) => ends))
+    expect(await deps.ledger.countAll()).toMatchObject({ missing: 0, surplus: 0 })
+
+    const effects = readEffects(EFFECTS)
+    expect(new Set(effects.map(({ id, fence }) => `${id} ${fence}`)).size).toBe(effects.length) // each start at most once
+    const began = new Map<string, number>()
+    for (const { id } of effects) began.set(id, (began.get(id) ?? 0) + 1)
+    for (const { id, state, attempt, crashes, handBacks } of jobs.values()) {
+      const times = began.get(id) ?? 0
+      expect(times).toBeLessThanOrEqual(attempt)
+      // A start has no effect only where the death of its worker or of a lease, or a cancel, came before.
+      if (state !== 'cancelled') expect(times).toBeGreaterThanOrEqual(attempt - crashes - handBacks)
+    }
+    expect([...jobs.values()].filter(({ crashes }) => crashes > 0).length).toBeGreaterThan(0)
+    const orphans = (): number[] =>
+      effects.filter(({ node }) => node === 'doomed').flatMap(({ pid }) => (isAlive(pid) ? [pid] : []))
+    expect(effects.some(({ node }) => node === 'doomed')).toBe(true)
+    expect(orphans()).toEqual([])
+
+    other.kill('SIGTERM')
+    expect({ code: await other.exited, output: other.output() }).toMatchObject({ code: 0 })
+  },
+  300_000,
+)
+
+/** A job as it ends. */
+async function run(platform: Platform, job: object) {
+  const token = await platform.token()
+  const submitted = await platform.call('POST', '/v1/jobs', {
+    token,
+    body: job,
+    headers: { Prefer: 'wait=30' },
+  })
+  return submitted.body
+}
+
+grpcPythonTest(
+  'a run has its payload, secrets, checkpoint, log, progress, artifacts and limits, and a worker that stops hands back what it holds',
+  async () => {
+    const platform = await startPlatform({ SECRETS_KEY: 'a key of more than thirty-two bytes, for tests' })
+    const token = await platform.token()
+    await platform.call('PUT', '/v1/secrets/key', { token, body: { value: 'open sesame' } })
+    const folder = aFolder()
+    const EFFECTS = join(folder, 'effects')
+    const worker = startWorker(platform, 'one', { EFFECTS, DRAIN_DEADLINE_MS: '300' })
+    await untilReady(platform, ['one'], worker)
+
+    const small = await run(platform, { task: 'talk', payload: { size: 1, text: 'abc' } })
+    expect({ ...small, output: worker.output() }).toMatchObject({
+      ...{ state: 'succeeded', attempt: 2, progress: 100, progressNote: 'half way' },
+      result: { seen: [{ reached: 7 }, [], true, false], given: 3, large: 'x' },
+      usage: { wallMs: expect.any(Number), cpuMs: expect.any(Number), maxRssBytes: expect.any(Number) },
+    })
+    const logs = await platform.call('GET', `/v1/jobs/${small.id}/logs`, { token })
+    const lines = logs.body.items.map((line: { attempt: number; stream: string; text: string }) =>
+      [line.attempt, line.stream, line.text].join(' '),
+    )
+    expect(lines.sort()).toEqual([
+      '1 log from None',
+      '1 stderr the key is [secret key]',
+      '1 stdout hello from attempt 1',
+      "2 log from {'reached': 7}",
+      '2 stderr the key is [secret key]',
+      '2 stdout hello from attempt 2',
+    ])
+    const artifact = await platform.call('GET', `/v1/jobs/${small.id}/artifacts/plan.txt`, { token })
+    expect(artifact.body).toBe('attempt 2')
+    const large = await run(platform, {
+      task: 'talk',
+      payload: { size: 2_000_000, text: 'x'.repeat(100_000) },
+    })
+    expect(large).toMatchObject({ state: 'succeeded', resultRef: { bytes: expect.any(Number) } })
+    expect(large.resultRef.bytes).toBeGreaterThan(2_000_000)
+
+    const once = { retry: { maxAttempts: 1 } }
+    expect(await run(platform, { task: 'go-wrong', payload: 'no-json' })).toMatchObject({
+      error: { code: 'RESULT_INVALID', attempt: 1 },
+    })
+    expect(await run(platform, { task: 'go-wrong', payload: 'exit', ...once })).toMatchObject({
+      error: { code: 'EXIT_CODE', message: expect.stringContaining('exit code 3') },
+    })
+    const limited = { task: 'go-wrong', payload: 'memory', resources: { memoryMb: 200 }, ...once }
+    expect(await run(platform, limited)).toMatchObject({ error: { code: 'OUT_OF_MEMORY' } })
+    expect(await run(platform, { task: 'stubborn', timeoutMs: 200, ...once })).toMatchObject({
+      error: { code: 'TIMEOUT', message: expect.stringContaining('SIGKILL after 0.3 s') },
+    })
+    await waitFor(() => readEffects(EFFECTS).every(({ pid }) => !isAlive(pid)), {
+      what: 'its child to be gone',
+    })
+
+    const held = await platform.call('POST', '/v1/jobs', {
+      token,
+      body: { task: 'hold', payload: { file: join(folder, 'go') } },
+    })
+    const state = async () => (await platform.call('GET', `/v1/jobs/${held.body.id}`, { token })).body.state
+    await waitFor(async () => (await state()) === 'running')
+    worker.kill('SIGTERM')
+    expect({ code: await worker.exited, output: worker.output() }).toMatchObject({ code: 0 })
+    const { body } = await platform.call('GET', `/v1/jobs/${held.body.id}/events`, { token })
+    expect(body.items.map(({ state, reason }: Record<string, string>) => reason ?? state)).toContain(
+      'node-stopping',
+    )
+    expect(await state()).toMatch(/pending|queued/)
+  },
+  90_000,
+)
+
+grpcPythonTest(
+  'a run goes on over the death and the silence of gateways, and is killed with its frozen worker before another one has the job',
+  async () => {
+    const platform = await startPlatform({ LEASE_SECONDS: '3', LEASE_GRACE_MS: '300' })
+    const second = await startGateway(platform)
+    const third = await startGateway(platform)
+    const proxy = await openSwitchingProxy(second.grpcAddress)
+    const folder = aFolder()
+    const [EFFECTS, file] = [join(folder, 'effects'), join(folder, 'go')]
+    const worker = startWorker(platform, 'one', { EFFECTS, MASTER_HOST: proxy.address })
+    await untilReady(platform, ['one'], worker)
+    const token = await platform.token()
+    const submitted = await platform.call('POST', '/v1/jobs', {
+      token,
+      body: { task: 'hold', payload: { file } },
+    })
+    const job = async () => (await platform.call('GET', `/v1/jobs/${submitted.body.id}`, { token })).body
+    const connections = () => worker.output().split('connected to').length - 1
+    await waitFor(() => existsSync(EFFECTS))
+
+    proxy.leadTo(third.grpcAddress)
+    await second.process.stop('SIGKILL')
+    await waitFor(() => connections() === 2)
+    proxy.leadTo(platform.grpcAddress)
+    proxy.goDeaf()
+    await waitFor(() => connections() === 3, { what: `the worker to look elsewhere: ${worker.output()}` })
+    expect(await job()).toMatchObject({ state: 'running', attempt: 1 })
+    expect(readEffects(EFFECTS)).toHaveLength(1)
+
+    const [{ pid } = { pid: 0 }] = readEffects(EFFECTS)
+    worker.kill('SIGSTOP')
+    await waitFor(() => !isAlive(pid), { what: 'the run of the frozen worker to be killed' })
+    expect(await job()).toMatchObject({ attempt: 1 })
+    const other = startWorker(platform, 'two', { EFFECTS })
+    await waitFor(() => readEffects(EFFECTS).length === 2, {
+      what: `the job to run elsewhere: ${other.output()}`,
+    })
+    worker.kill('SIGCONT')
+    await waitFor(() => connections() === 4, { what: `the worker to register anew: ${worker.output()}` })
+    writeFileSync(file, '')
+    const ended = await waitFor(async () => {
+      const { state, attempt, result } = await job()
+      return state === 'succeeded' ? { attempt, result } : null
+    })
+    expect(ended.attempt).toBe(2)
+    expect(String(ended.result)).toBe(readEffects(EFFECTS)[1]?.fence)
+  },
+  90_000,
+)
+
+grpcPythonTest(
+  'the worker of docs/python.md runs as it stands there; one that may not is told why',
+  async () => {
+    const platform = await startPlatform()
+    const file = join(aFolder(), 'count.py')
+    writeFileSync(file, exampleOf('python.md', 'python', 'A worker in twenty lines'))
+    const worker = startWorker(platform, 'docs', {}, file)
+    const refused = startWorker(platform, 'stranger', {
+      AUTH_JWT_SECRET: 'another secret of thirty-two bytes',
+    })
+    const lost = startWorker(platform, 'lost', { MASTER_HOST: '' })
+    await untilReady(platform, ['docs'], worker)
+    expect(await run(platform, { task: 'count', payload: { to: 4 } })).toMatchObject({
+      ...{ state: 'succeeded', result: { counted: 4 }, timeoutMs: 60_000 },
+    })
+    expect(await run(platform, { task: 'count', payload: { to: 2000 } })).toMatchObject({
+      ...{ state: 'failed', attempt: 1, error: { message: 'That is too far.' } },
+    })
+    const token = await platform.token()
+    const misfit = await platform.call('POST', '/v1/jobs', { token, body: { task: 'count', payload: {} } })
+    expect(misfit.status).toBe(422)
+    expect([await refused.exited, await lost.exited]).toEqual([1, 1])
+    expect(refused.output()).toMatch(/does not take this worker: UNAUTHENTICATED/)
+    expect(lost.output()).toMatch(/MASTER_HOST is not set/)
+  },
+  60_000,
+)

@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { cleanUp } from './clean-up.ts'
+
+/** Stands before one of several servers, like a load balancer that is told where to go. */
+export interface SwitchingProxy {
+  address: string
+  /** New connections lead there from now on. */
+  leadTo(address: string): void
+  /** What is open now stays open, and carries nothing any more. */
+  goDeaf(): void
+}
+
+export async function openSwitchingProxy(first: string): Promise<SwitchingProxy> {
+  let target = first
+  const open = new Set<Socket>()
+  const server = createServer((client) => {
+    const [host = '', port = ''] = target.split(':')
+    const upstream = connect(Number(port), host)
+    for (const socket of [client, upstream]) open.add(socket)
+    client.pipe(upstream).pipe(client)
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const)
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          open.delete(socket)
+          other.destroy()
+        })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(async () => {
+    for (const socket of open) socket.destroy()
+    server.close()
+    await once(server, 'close')
+  })
+  const address = server.address()
+  return {
+    address: `127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`,
+    leadTo: (other) => (target = other),
+    goDeaf() {
+      for (const socket of open) socket.unpipe().pause()
+    },
+  }
+}
