@@ -35,12 +35,16 @@ def linger(ctx, input):
 
 @task("hold")
 def hold(ctx, input):
-    """Goes on until a file is there."""
+    """Goes on until a file is there, and speaks with the gateway all the while."""
     tell_effect(ctx)
+    n = 0
     while not os.path.exists(input["file"]):
         ctx.check()
-        time.sleep(0.02)
-    return ctx.fence
+        n += 1
+        print("at", n)
+        ctx.checkpoint(n)
+        time.sleep(0.01)
+    return {"fence": ctx.fence, "lines": n}
 
 
 @task("talk", secrets=["key"], defaults={"retry": {"maxAttempts": 2, "backoffMs": 0}})

@@ -66,6 +66,8 @@ LAST_WORDS_SECONDS = 2.0
 """How long the log of a run, and at a stop the ends of all, may take to be stored."""
 LOG_SECONDS, PROGRESS_SECONDS = 0.2, 0.5
 """How often they are sent."""
+LAPSED = "lapsed"
+"""Why the keeper ended a run: the lease was over."""
 PROGRESS_LEAD = 0.05
 """How much earlier than an end the last progress is sent: nobody answers it, and the end must not overtake it."""
 
@@ -269,10 +271,13 @@ def _connect(door: str, word: str) -> socket.socket:
 
 
 def _limit_memory(mib: int) -> None:
+    """What the run takes besides what its file had taken before the fork."""
     if mib > 0 and sys.platform == "linux":
+        with open("/proc/self/status") as status:
+            inherited = next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:")), 0)
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = mib * MIB if hard == resource.RLIM_INFINITY else min(hard, mib * MIB)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        limit = inherited + mib * MIB
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(hard, limit), hard))
 
 
 # ---- the keeper
@@ -293,6 +298,7 @@ def _keep(worker: socket.socket) -> NoReturn:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_in)
     runs: Dict[int, str] = {}  # keys by process group
+    lapsed: Set[str] = set()  # those that were killed as the lease was over
     until = 0.0
     heard = b""
 
@@ -304,15 +310,18 @@ def _keep(worker: socket.socket) -> NoReturn:
         for group in runs:
             kill(group, signal.SIGKILL)
 
-    def tell(word: Dict[str, Json]) -> None:
+    def tell_end(key: str, status: int, cpu_ms: float = 0.0, rss: int = 0, problem: Optional[str] = None) -> None:
+        word = {"ended": key, "status": status, "cpuMs": cpu_ms, "maxRssBytes": rss, "problem": problem}
         with contextlib.suppress(BrokenPipeError):
             worker.sendall(json.dumps(word).encode() + b"\n")
 
     def start(word: Dict[str, Any]) -> None:
         if _now() >= until:  # frozen meanwhile: what begins now would run beside the next attempt
-            tell({"ended": word["key"], "status": -signal.SIGKILL, "cpuMs": 0, "maxRssBytes": 0})
-            return
-        group = os.fork()
+            return tell_end(word["key"], -signal.SIGKILL, problem=LAPSED)
+        try:
+            group = os.fork()
+        except OSError as error:
+            return tell_end(word["key"], 1, problem=f"No process could be made for it: {error}.")
         if group == 0:
             try:
                 os.setpgid(0, 0)
@@ -347,11 +356,14 @@ def _keep(worker: socket.socket) -> NoReturn:
                 kill(pid, signal.SIGKILL)
             cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
             rss = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            tell({"ended": runs.pop(pid), "status": os.waitstatus_to_exitcode(status), "cpuMs": cpu_ms, "maxRssBytes": rss})
+            key = runs.pop(pid)
+            tell_end(key, os.waitstatus_to_exitcode(status), cpu_ms, rss, LAPSED if key in lapsed else None)
+            lapsed.discard(key)
 
     while True:
         ready = select.select([worker, wake_out], [], [], max(0.0, until - _now()) if runs and until else None)[0]
         if runs and _now() >= until:
+            lapsed.update(runs.values())
             kill_all()
             until = 0.0
         if wake_out in ready:
@@ -380,6 +392,7 @@ class _Exit:
     status: int  # of the process; below 0 the signal
     cpu_ms: float
     max_rss_bytes: int
+    problem: Optional[str]  # why it did not run, or LAPSED
 
 
 class _Keeper:
@@ -412,7 +425,7 @@ class _Keeper:
             word = json.loads(line)
             exited = self._exits.pop(word["ended"], None)
             if exited is not None and not exited.done():
-                exited.set_result(_Exit(word["status"], word["cpuMs"], word["maxRssBytes"]))
+                exited.set_result(_Exit(word["status"], word["cpuMs"], word["maxRssBytes"], word["problem"]))
 
     def start(self, key: str, task_name: str, door: str) -> asyncio.Future[_Exit]:
         self._exits[key] = asyncio.get_running_loop().create_future()
@@ -691,13 +704,16 @@ class _Link:
 
     def _end(self, why: str) -> None:
         if not self.is_over.is_set():
-            self.is_over.set()
-            self.wants_successor.set()
-            self._worker.log_lost(self, why)
+            self._worker.hear_loss(self, why)
+        self._leave()
 
-    async def close(self) -> None:
+    def _leave(self) -> None:
         self.is_over.set()
         self.wants_successor.set()
+        self._worker.hear_end_of_link(self)
+
+    async def close(self) -> None:
+        self._leave()
         for one in self._tasks:
             one.cancel()
         if self._call is not None:
@@ -828,12 +844,22 @@ class _Worker:
     def stream(self, channel: Any) -> Any:
         return self._method(channel, "stream_stream", "Work")(metadata=self._metadata())
 
-    async def _ask(self, name: str, request: Any, timeout: float = 10.0, channel: Any = None) -> Any:
-        if channel is None:
-            await self._linked.wait()
-            assert self._link is not None
-            channel = self._link.bulk
-        return await self._method(channel, "unary_unary", name)(request, timeout=timeout, metadata=self._metadata())
+    async def _ask(self, name: str, request: Any, timeout: float = 10.0) -> Any:
+        return await self._over_link(
+            lambda channel: self._method(channel, "unary_unary", name)(request, timeout=timeout, metadata=self._metadata())
+        )
+
+    async def _over_link(self, act: Callable[[Any], Any]) -> Any:
+        """Does something over the link that there is, or the next one. Raises ConnectionError when it went away meanwhile."""
+        await self._linked.wait()
+        link = self._link
+        assert link is not None
+        try:
+            return await act(link.bulk)
+        except (asyncio.CancelledError, self._grpc.aio.UsageError) as error:  # as grpc has it when a channel is closed
+            if link.is_over.is_set():
+                raise ConnectionError(f"the connection to {link.address} is gone") from error
+            raise
 
     async def _insist(self, run: _Run, act: Callable[[], Awaitable[Any]]) -> Any:
         """Tries again while nobody answers, as long as the run goes on. Raises _Stopped."""
@@ -843,11 +869,14 @@ class _Worker:
                 raise _Stopped()
             try:
                 return await act()
-            except self._grpc.aio.AioRpcError as error:
-                if error.code().name not in _PASSING:
+            except (ConnectionError, self._grpc.aio.AioRpcError) as error:
+                if not self._is_passing(error):
                     raise
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2.0, pause * 2)
+
+    def _is_passing(self, error: Exception) -> bool:
+        return isinstance(error, ConnectionError) or error.code().name in _PASSING  # type: ignore[attr-defined]
 
     def reason_of(self, error: BaseException) -> str:
         if isinstance(error, self._grpc.aio.AioRpcError):
@@ -884,8 +913,7 @@ class _Worker:
                 self._say_end(end)
             self._renew_soon.set()
             await link.wants_successor.wait()
-            if link.is_over.is_set():
-                self._linked.clear()
+            began = time.monotonic()
 
     async def _open_link(self, address: str) -> _Link:
         link = _Link(self, address)
@@ -911,7 +939,7 @@ class _Worker:
             version=f"python {sys.version.split()[0]}", tasks=[self._offer(one) for one in _declared.values()],
         )  # fmt: skip
         sent = _now()
-        answer = await self._ask("Register", request, channel=channel)
+        answer = await self._method(channel, "unary_unary", "Register")(request, timeout=10.0, metadata=self._metadata())
         self._lease = answer.lease_ms / 1000
         self._is_registered = True
         self._trust(sent)
@@ -924,25 +952,29 @@ class _Worker:
         )  # fmt: skip
 
     def _judge(self, error: Exception, after: float) -> None:
-        """What no patience helps against ends the worker; a boot that was given up is followed by another."""
+        """A boot that was given up is followed by another. What no patience helps against at the begin ends the worker."""
         code = error.code().name if isinstance(error, self._grpc.aio.AioRpcError) else ""
         if code == "FAILED_PRECONDITION" and self._is_registered:
             self._lose_boot()
         elif code == "FAILED_PRECONDITION" and after > 2 * self._lease + 5:
-            raise _Refused(self.reason_of(error)) from error  # its lease would have run out
-        elif code in ("INVALID_ARGUMENT", "UNIMPLEMENTED", "PERMISSION_DENIED"):
-            raise _Refused(self.reason_of(error)) from error
-        elif code == "UNAUTHENTICATED" and not self._linked.is_set() and self._link is None:
+            raise _Refused(self.reason_of(error)) from error  # the lease of whoever has the node id would have run out
+        elif code in _HOPELESS and self._link is None:
             raise _Refused(self.reason_of(error)) from error
 
-    def log_lost(self, link: _Link, why: str) -> None:
+    def hear_loss(self, link: _Link, why: str) -> None:
         if link is self._link:
             log.warning("the connection to %s is gone, what runs goes on: %s", link.address, why)
+
+    def hear_end_of_link(self, link: _Link) -> None:
+        if link is self._link:
+            self._linked.clear()
 
     def hear(self, link: _Link, said: Any) -> None:
         """In the order of the fields: a job that a renewal lists must have been heard of."""
         for job in said.jobs:
             run = _Run(job, self._boot_id)
+            if run.key in self._runs:
+                continue
             self._runs[run.key] = run
             self._no_runs.clear()
             self._spawn(self._carry(run))
@@ -961,20 +993,24 @@ class _Worker:
     # ---- the lease
 
     async def _renew_lease(self) -> None:
+        """Every third of it. A gateway that is silent for a quarter is left: so there is time to be taken by another one."""
+        renewed_at = 0.0
         while True:
-            await _within(self._lease / 3, self._renew_soon.wait())
+            is_asked = await _within(self._lease / 12, self._renew_soon.wait())
             self._renew_soon.clear()
             link = self._link
             if not link or link.is_over.is_set() or not self._is_registered:
                 continue
-            oldest = min(self._sent.values(), default=None)
-            if oldest is not None and _now() - oldest > self._lease / 2:
+            if self._sent and _now() - min(self._sent.values()) > self._lease / 4:
                 log.warning("renewals of the lease are not answered, trying another connection")
                 self._sent.clear()
                 await link.close()
                 continue
+            if not is_asked and _now() - renewed_at < self._lease / 3:
+                continue
+            renewed_at = _now()
             self._seq += 1
-            self._sent[self._seq] = _now()
+            self._sent[self._seq] = renewed_at
             link.say().renewal.CopyFrom(self._renewal())
             # What was not answered for so long may have been lost.
             for end in self._ends.values():
@@ -1014,10 +1050,9 @@ class _Worker:
     def _trust(self, sent: float) -> None:
         """The lease is reckoned from when the renewal was sent, so that it ends here before it can end there."""
         margin = min(1.0, self._lease / 5)
-        was_over = 0.0 < self._until <= _now()
-        self._until = sent + self._lease - margin
+        former, self._until = self._until, sent + self._lease - margin
         self._keeper.keep_until(self._until + margin / 2)
-        if was_over:  # frozen until now: the keeper may have killed what ran, and the timer had no turn yet
+        if 0.0 < former <= _now():  # frozen until now, so that the timer had no turn yet
             self._expire()
             self._until = sent + self._lease - margin
             self._keeper.keep_until(self._until + margin / 2)
@@ -1030,6 +1065,7 @@ class _Worker:
         begun = [run for run in self._runs.values() if run.process]
         if begun:
             log.warning("the lease could not be renewed in time, the %d jobs that run are stopped", len(begun))
+        self._until = 0.0
         self._keeper.keep_until(0.0)
         for run in begun:
             self._stop_run(run, "lease lost", 0.0)
@@ -1109,6 +1145,10 @@ class _Worker:
         outputs = [asyncio.create_task(self._read_output(run, name)) for name in ("stdout", "stderr")]
         talking = asyncio.create_task(self._talk(run, start, declared))
         run.exit = await run.process
+        if run.exit.problem == LAPSED:
+            self._stop_run(run, "lease lost", 0.0)
+        elif run.exit.problem:
+            raise _Failed("SPAWN_FAILED", run.exit.problem)
         if run.doors["channel"].done():  # it came in, so the others are on their way
             await asyncio.wait(run.doors.values(), timeout=LEAVE_SECONDS)
         for door in run.doors.values():
@@ -1201,7 +1241,7 @@ class _Worker:
             is_kept = False
             if len(data) <= CHECKPOINT_LIMIT:
                 request = self.pb.SaveCheckpointRequest(run=self._run_id(run), value_json=data)
-                with contextlib.suppress(_Stopped, self._grpc.aio.AioRpcError):
+                with contextlib.suppress(_Stopped, ConnectionError, self._grpc.aio.AioRpcError):
                     is_kept = (await self._insist(run, lambda: self._ask("SaveCheckpoint", request))).is_kept
             run.kept_checkpoint = run.kept_checkpoint or is_kept
             self._tell_task(run, {"type": "stored" if is_kept else "refused", "seq": seq})
@@ -1355,18 +1395,18 @@ class _Worker:
         return self.pb.RunId(boot_id=run.boot_id, job_id=run.job.job_id, fence=run.job.fence)
 
     async def _read_payload(self, run: _Run) -> bytes:
-        await self._linked.wait()
-        assert self._link is not None
-        call = self._method(self._link.bulk, "unary_stream", "ReadPayload")
         request = self.pb.ReadPayloadRequest(run=self._run_id(run))
-        data = b"".join([piece.data async for piece in call(request, timeout=600, metadata=self._metadata())])
+
+        async def read(channel: Any) -> bytes:
+            call = self._method(channel, "unary_stream", "ReadPayload")
+            return b"".join([piece.data async for piece in call(request, timeout=600, metadata=self._metadata())])
+
+        data: bytes = await self._over_link(read)
         if hashlib.sha256(data).hexdigest() != run.job.payload_ref.sha256:
             raise _Failed("BLOB_LOST", "The payload that came does not have its checksum.")
         return data
 
     async def _store_blob(self, run: _Run, artifact: str, pieces: AsyncIterator[bytes], size: int) -> Any:
-        await self._linked.wait()
-        assert self._link is not None
         digest = hashlib.sha256()
 
         async def requests() -> AsyncIterator[Any]:
@@ -1375,8 +1415,9 @@ class _Worker:
                 digest.update(piece)
                 yield self.pb.StoreBlobRequest(data=piece)
 
-        call = self._method(self._link.bulk, "stream_unary", "StoreBlob")
-        stored = await call(requests(), timeout=600, metadata=self._metadata())
+        stored = await self._over_link(
+            lambda channel: self._method(channel, "stream_unary", "StoreBlob")(requests(), timeout=600, metadata=self._metadata())
+        )
         if stored.sha256 != digest.hexdigest():
             raise _Failed("BLOBS_UNAVAILABLE", "What was stored does not have the checksum of what was sent.")
         return stored
@@ -1432,8 +1473,8 @@ class _Worker:
                 request = self.pb.WriteLogsRequest(boot_id=self._boot_id, logs=[self._log_lines(*one) for one in taken])
                 try:
                     await self._ask("WriteLogs", request)
-                except self._grpc.aio.AioRpcError as error:
-                    if error.code().name in _PASSING:
+                except (ConnectionError, self._grpc.aio.AioRpcError) as error:
+                    if self._is_passing(error):
                         break
                     log.warning("lines of logs are lost: %s", self.reason_of(error))
                 for run, lines in taken:
@@ -1452,6 +1493,7 @@ _METHODS = {
     for name in ("Register", "Work", "Goodbye", "WriteLogs", "SaveCheckpoint", "GetCheckpoint", "StoreBlob", "KeepArtifacts", "ReadSecrets")
 }
 _METHODS["ReadPayload"] = ("ReadPayloadRequest", "BlobPiece")
+_HOPELESS = {"INVALID_ARGUMENT", "UNIMPLEMENTED", "PERMISSION_DENIED", "UNAUTHENTICATED"}
 _PASSING = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN", "RESOURCE_EXHAUSTED"}
 
 
