@@ -4,6 +4,7 @@ import { grpcOptions } from './options/grpc-options.ts'
 import { homeOptions } from './options/home-options.ts'
 import { jobOptions } from './options/job-options.ts'
 import { processOptions } from './options/process-options.ts'
+import { remoteOptions } from './options/remote-options.ts'
 import { runOptions } from './options/run-options.ts'
 import { scalingOptions } from './options/scaling-options.ts'
 import { taskOptions } from './options/task-options.ts'
@@ -22,6 +23,7 @@ export const options = {
   ...blobOptions,
   ...scalingOptions,
   ...workerOptions,
+  ...remoteOptions,
   ...taskOptions,
   ...runOptions,
   ...homeOptions,

@@ -69,6 +69,11 @@ export function makeMetrics() {
       help: 'Nodes without access to the stores that are connected to this gateway.',
       registers,
     }),
+    gatewayConnections: new Counter({
+      name: 'noodle_gateway_connections_total',
+      help: 'Times that a gateway has taken this node, which reaches no store itself.',
+      registers,
+    }),
     jobDuration: new Histogram({
       name: 'noodle_job_duration_seconds',
       help: 'Time that an attempt ran on this node, by how it ended.',

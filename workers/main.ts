@@ -1,20 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { openOrExit } from '../core/config.ts'
 import { type Component, runProcess } from '../core/lifecycle.ts'
 import { makeLogger } from '../core/logger.ts'
 import { makeMetrics } from '../core/metrics.ts'
 import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { version } from '../core/version.ts'
 import { builtinTasks } from '../queue/domain/builtin-tasks.ts'
-import { openSecretBox } from '../queue/domain/secret-box.ts'
-import { makeClaimLoop } from '../queue/intake/claim-loop.ts'
-import { makeConsumerWatchdog } from '../queue/intake/consumer-watchdog.ts'
 import { makeRuns } from '../queue/intake/runs.ts'
-import { openQueue } from '../queue/open-queue.ts'
-import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { makeConfigKeeper } from '../queue/use-cases/config-keeper.ts'
 import { makeContainerSweeper } from './container-sweeper.ts'
-import { makeDirectPlatform } from './direct-platform.ts'
 import { findAllowedPrograms } from './executors/allowed-programs.ts'
 import { echo, sleep } from './executors/builtin.ts'
 import { openCgroups } from './executors/open-cgroups.ts'
@@ -40,10 +35,15 @@ import { makeNodeUseMeter } from './node-use.ts'
 import { makeOrphanSweeper } from './orphan-sweeper.ts'
 import { makeRunBlobs } from './run-blobs.ts'
 import type { Task } from './task.ts'
-import { readWorkerConfigOrExit } from './worker-config.ts'
+import { findWayOrExit, readWorkerConfigOrExit } from './worker-config.ts'
 
 const inherited = readInheritedEnvironment()
-const { liveConfig, tiers, images, taskUser } = readWorkerConfigOrExit(inherited.PATH)
+const way = findWayOrExit()
+// Loaded where it is gone: the other way's libraries take time and memory.
+const { openWay, wayOptions } = await (way === 'direct'
+  ? import('./direct-way.ts')
+  : import('./remote/open-remote-way.ts'))
+const { liveConfig, tiers, images, taskUser } = readWorkerConfigOrExit(inherited.PATH, wayOptions)
 const config = liveConfig.values
 // Left over from Kubernetes or compose, a host name may hold what a node id may not.
 const nodeId =
@@ -59,12 +59,10 @@ const log = makeLogger({
 const metrics = makeMetrics()
 
 clearAwayDeadWorkers(log)
-await migrateWhenUp(config.DATABASE_URL, log)
-const queue = await openQueue(config, { name: 'worker', log, metrics })
-const { deps } = queue
-
-const platform = makeDirectPlatform(deps, openSecretBox(config))
-const workerDeps = { platform, newId: deps.newId, metrics, log }
+const { platform, newId, connection, configHistory, openIntake } = await openOrExit(() =>
+  openWay({ config, nodeId, tiers, log, metrics }),
+)
+const workerDeps = { platform, newId, metrics, log }
 
 /** Groups beyond those of running jobs and idle processes: some that are ending, some that are asked what they are. */
 const spareGroups = 16
@@ -179,7 +177,6 @@ const lease = makeNodeLease(workerDeps, {
   report: () => ({ isDrained: intake.isDrained(), use: use.latest() }),
 })
 const logs = makeLogShipper(workerDeps, { limitBytes: config.LOG_LIMIT_BYTES })
-const consumerWatchdog = makeConsumerWatchdog(deps, { hasFreeSlot: () => runs.count() < config.CONCURRENCY })
 const holder = makeJobHolder(workerDeps, {
   tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
@@ -192,8 +189,7 @@ const holder = makeJobHolder(workerDeps, {
   runs,
   logs,
 })
-const claimDeps = { ...deps, deliveries: { ...deps.deliveries, consume: consumerWatchdog.consume } }
-const intake = makeClaimLoop(claimDeps, {
+const { intake, beside } = openIntake({
   tiers,
   capacity: { slots: config.CONCURRENCY, gpuShares: config.NODE_GPU_SHARES, ...resources },
   ...(config.NODE_GPU_IDS && { gpuIds: config.NODE_GPU_IDS }),
@@ -204,12 +200,14 @@ const intake = makeClaimLoop(claimDeps, {
 })
 
 let isStopping = false
-const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
-const configKeeper = makeConfigKeeper(deps, {
-  config: liveConfig,
-  process: `worker (${[...tiers].sort().join(', ')})`,
-  instance: nodeId,
-})
+const configKeeper = makeConfigKeeper(
+  { configHistory, metrics, log },
+  {
+    config: liveConfig,
+    process: `worker (${[...tiers].sort().join(', ')})`,
+    instance: nodeId,
+  },
+)
 const health: Component = {
   name: 'health',
   start: () => Promise.resolve(),
@@ -222,7 +220,7 @@ const health: Component = {
 await runProcess({
   log,
   components: [
-    stores,
+    connection,
     configKeeper,
     logs,
     makeMetricsEndpoint({
@@ -242,7 +240,7 @@ await runProcess({
     use,
     lease,
     holder.takeFrom(intake),
-    consumerWatchdog,
+    ...beside,
     health,
   ],
   // The consumers, the goodbye and the stores each have a limit of their own.

@@ -1,11 +1,10 @@
-import { type Config, ConfigError, orExit } from '../core/config.ts'
+import { ConfigError, type OptionName, orExit, sourceOf } from '../core/config.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { type LiveConfig, openConfig } from '../core/live-config.ts'
-import { queueOptions } from '../queue/open-queue.ts'
 import { type AllowedImages, readAllowedImages } from './executors/allowed-images.ts'
 import { findTaskUser, type TaskUser } from './executors/task-user.ts'
 
-/** The options that a worker reads, besides the queue's. */
+/** The options that a worker reads, besides those of its way to the platform. */
 const workerOptions = [
   'TIER',
   'CONCURRENCY',
@@ -32,8 +31,6 @@ const workerOptions = [
   'CHECKPOINT_LIMIT_BYTES',
   'PROCESS_LIMIT',
   'OPEN_FILE_LIMIT',
-  'SECRETS_KEY',
-  'SECRETS_PREVIOUS_KEYS',
   'SCRATCH_LIMIT_BYTES',
   'SCRATCH_LIMIT_FILES',
   'RESULT_LIMIT_BYTES',
@@ -51,7 +48,7 @@ const workerOptions = [
 ] as const
 
 export interface WorkerConfig {
-  liveConfig: LiveConfig<(typeof queueOptions)[number] | (typeof workerOptions)[number]>
+  liveConfig: LiveConfig<(typeof workerOptions)[number]>
   /** TIER, each once. */
   tiers: string[]
   images: AllowedImages
@@ -59,28 +56,43 @@ export interface WorkerConfig {
   taskUser: TaskUser | null
 }
 
-/** Reads the worker's options, and what must fit together among them or be found on the machine (`path`: where programs are). A wrong one ends the process with a message that names it. */
-export const readWorkerConfigOrExit = (path: string): WorkerConfig =>
+/** Reads the worker's options with those of its way, and what must fit together among them or be found on the machine (`path`: where programs are). A wrong one ends the process with a message that names it. */
+export const readWorkerConfigOrExit = (path: string, wayOptions: readonly OptionName[]): WorkerConfig =>
   orExit(() => {
-    const liveConfig = openConfig([...queueOptions, ...workerOptions])
+    const liveConfig: LiveConfig<(typeof workerOptions)[number]> = openConfig([
+      ...workerOptions,
+      ...wayOptions,
+    ])
     const config = liveConfig.values
-    const { TASK_USER: user, NODE_GPU_IDS: ids, NODE_GPUS: gpus } = config
+    const { TASK_USER: user, NODE_GPU_IDS: ids, NODE_GPUS: gpus, TIER } = config
     if (ids && gpus !== undefined && gpus !== ids.length)
       throw new ConfigError([
         `NODE_GPU_IDS names ${String(ids.length)} of NODE_GPUS=${String(gpus)} GPUs; name as many, or leave NODE_GPUS unset.`,
       ])
     return {
       liveConfig,
-      tiers: knownTiers(config),
+      tiers: [...new Set(TIER)],
       images: naming('TASK_CONTAINER_IMAGES', () => readAllowedImages(config.TASK_CONTAINER_IMAGES)),
       taskUser: user === undefined ? null : naming(`TASK_USER is ${user}`, () => findTaskUser(user, path)),
     }
   })
 
-function knownTiers({ TIER, TIERS }: Pick<Config, 'TIER' | 'TIERS'>): string[] {
-  const known = TIERS.map((tier) => tier.name)
-  const unknown = TIER.filter((name) => !known.includes(name))
-  if (unknown.length === 0 && TIER.length > 0) return [...new Set(TIER)]
+/** Beside the stores, when it is told both; else through a gateway. */
+export const findWayOrExit = (): 'direct' | 'remote' => orExit(findWay)
+
+function findWay(): 'direct' | 'remote' {
+  const missing = (['DATABASE_URL', 'REDIS_URL'] as const).filter((name) => sourceOf(name) === 'default')
+  if (missing.length === 0) return 'direct'
+  if (sourceOf('MASTER_HOST') !== 'default') return 'remote'
+  throw new ConfigError([
+    `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not set, and neither is MASTER_HOST. A worker beside the stores needs both DATABASE_URL and REDIS_URL; one that goes through a gateway needs MASTER_HOST, and WORKER_TOKEN or AUTH_JWT_SECRET (docs/remote-workers.md).`,
+  ])
+}
+
+/** @throws ConfigError when the platform has not all of the tiers, or none is named */
+export function checkTiers(tiers: readonly string[], known: readonly string[]): void {
+  const unknown = tiers.filter((name) => !known.includes(name))
+  if (unknown.length === 0 && tiers.length > 0) return
   const problems = unknown.map((name) => `there is no tier ${name}${didYouMean(name, known)}`)
   throw new ConfigError([
     `TIER: ${problems.join('; ') || 'names no tier'}. The tiers are ${known.join(', ')}.`,

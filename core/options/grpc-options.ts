@@ -1,7 +1,4 @@
-import { z } from 'zod'
-import { flag, integer, port } from './kinds.ts'
-
-const pem = z.string().regex(/^-----BEGIN [A-Z0-9 ]+-----/m, 'must be PEM, beginning with -----BEGIN')
+import { flag, integer, pem, port } from './kinds.ts'
 
 /** The options of the gateway's gRPC side. */
 export const grpcOptions = {

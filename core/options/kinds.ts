@@ -39,3 +39,5 @@ export const jsonText = (value: unknown): unknown => {
     return value
   }
 }
+
+export const pem = z.string().regex(/^-----BEGIN [A-Z0-9 ]+-----/m, 'must be PEM, beginning with -----BEGIN')

@@ -13,7 +13,9 @@ export interface ConfigKeeper extends Component {
 
 /** Tells which configuration a process has (log, metric, history), and takes over what changes while it runs. */
 export function makeConfigKeeper(
-  deps: Pick<QueueDeps, 'configHistory' | 'metrics' | 'log'>,
+  deps: Pick<QueueDeps, 'metrics' | 'log'> & {
+    configHistory: Pick<QueueDeps['configHistory'], 'append' | 'findLatest'>
+  },
   options: {
     config: LiveConfig
     /** The kind of process, and which one, as AppliedConfig has them. */

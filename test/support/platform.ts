@@ -35,6 +35,12 @@ export interface Platform {
   env: Record<string, string>
   /** Starts one more worker and resolves when it takes jobs. */
   startWorker(env: Record<string, string>, version?: Version): Promise<PlatformProcess>
+  /** Starts a worker that is told where gateways are, and nothing of the stores. */
+  startRemoteWorker(env: Record<string, string>): Promise<PlatformProcess>
+  /** Starts one more gateway at ports of its own, and resolves when it is ready. */
+  startAnotherGateway(
+    env?: Record<string, string>,
+  ): Promise<PlatformProcess & { url: string; grpcAddress: string }>
   /** Starts one more ops process. */
   startOps(env: Record<string, string>): PlatformProcess
   /** Starts a gateway and resolves when it is ready; by default at the ports of the first, which has stopped then. */
@@ -101,6 +107,30 @@ export async function startPlatform(
         throw new Error(`The worker did not start:\n${worker.output()}`)
       })
       return worker
+    },
+    async startRemoteWorker(extra) {
+      const worker = startProcess('workers/main.ts', {
+        MASTER_HOST: platform.grpcAddress,
+        AUTH_JWT_SECRET: jwtSecret,
+        LOG_FORMAT: 'console',
+        LOG_LEVEL: 'debug',
+        ...extra,
+      })
+      await once(worker.child, 'message', { signal: AbortSignal.timeout(processMs) }).catch(() => {
+        throw new Error(`The worker did not start:\n${worker.output()}`)
+      })
+      return worker
+    },
+    async startAnotherGateway(extra = {}) {
+      const [ownPort, ownGrpcPort] = [await freePort(), await freePort()]
+      const ports = { PORT: String(ownPort), GRPC_PORT: String(ownGrpcPort) }
+      const gateway = startProcess('api/main.ts', { ...env, ...ports, ...extra })
+      const ownUrl = `http://127.0.0.1:${String(ownPort)}`
+      await waitFor(async () => (await fetch(`${ownUrl}/ready`)).ok, {
+        timeoutMs: processMs,
+        what: `the gateway to be ready: ${gateway.output()}`,
+      })
+      return { ...gateway, url: ownUrl, grpcAddress: `127.0.0.1:${String(ownGrpcPort)}` }
     },
     startOps: (extra) => startProcess('ops/main.ts', { ...env, ...extra }, checkout),
     token() {

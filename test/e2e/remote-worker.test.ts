@@ -1,0 +1,162 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from '@jest/globals'
+import { cleanUp } from '../support/clean-up.ts'
+import { jwtSecret, type Platform, startPlatform } from '../support/platform.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const patience = { timeoutMs: 30_000 }
+const quick = { KILL_GRACE_MS: '100', DRAIN_DEADLINE_MS: '800', TIER: 'small,medium' }
+const secretsKey = 'a key for secrets of more than thirty-two bytes'
+
+function aFolder(files: Record<string, string> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'noodle-remote-test-'))
+  cleanUp(() => rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  return folder
+}
+
+async function submit(platform: Platform, job: Record<string, unknown>): Promise<string> {
+  const answer = await platform.call('POST', '/v1/jobs', { token: await platform.token(), body: job })
+  if (answer.status !== 202) throw new Error(JSON.stringify(answer.body))
+  return answer.body.id as string
+}
+
+const read = async (platform: Platform, path: string) =>
+  (await platform.call('GET', `/v1/jobs/${path}`, { token: await platform.token() })).body
+
+const ended = (platform: Platform, id: string) =>
+  waitFor(
+    async () => {
+      const job = await read(platform, id)
+      return job.finishedAt && job
+    },
+    { ...patience, what: `job ${id} to end` },
+  )
+
+const task = `
+import { defineTask } from 'noodle/task'
+import { z } from 'zod'
+import { writeFileSync, existsSync } from 'node:fs'
+
+export default defineTask({
+  name: 'far',
+  secrets: ['canary'],
+  input: z.object({ file: z.string(), large: z.string().optional() }),
+  async run(ctx) {
+    ctx.progress(40, 'on the way')
+    ctx.log('told from afar, with ' + ctx.secrets.get('canary'))
+    const before = ctx.lastCheckpoint
+    await ctx.checkpoint({ at: ctx.attempt })
+    writeFileSync(ctx.artifacts + '/made.txt', 'made afar')
+    while (ctx.attempt === 1 && !existsSync(ctx.input.file + '.go')) {
+      writeFileSync(ctx.input.file, String(process.pid))
+      await new Promise((r) => setTimeout(r, 20))
+    }
+    return { before, gpus: ctx.gpus, got: ctx.input.large?.length ?? 0, large: ctx.input.large ?? '' }
+  },
+})
+`
+
+test('a worker that knows only MASTER_HOST does all that one beside the stores does, and holds no credential of theirs', async () => {
+  const folder = aFolder({ 'far.task.ts': task })
+  const platform = await startPlatform({ SECRETS_KEY: secretsKey, LEASE_SECONDS: '4' })
+  const token = await platform.token()
+  expect(
+    (await platform.call('PUT', '/v1/secrets/canary', { token, body: { value: 'a planted secret' } })).status,
+  ).toBeLessThan(300)
+  const env = { TASKS_DIR: folder, TASK_COMMAND_ALLOW: 'sh', NODE_GPUS: '2', ...quick }
+  const doomed = await platform.startRemoteWorker({ ...env, NODE_ID: 'far-1' })
+
+  const file = join(folder, 'first')
+  const large = 'x'.repeat(300_000)
+  const far = await submit(platform, { task: 'far', payload: { file, large }, resources: { gpu: 1 } })
+  await waitFor(() => existsSync(file), patience)
+  await waitFor(async () => (await read(platform, far)).progressNote === 'on the way', patience)
+
+  const script = 'echo out; ulimit -n; exit 3'
+  const failing = await submit(platform, {
+    ...{ task: 'command', payload: { argv: ['sh', '-c', script] }, retry: { maxAttempts: 1 } },
+  })
+  expect(await ended(platform, failing)).toMatchObject({ state: 'failed', error: { code: 'EXIT_CODE' } })
+  const sleeping = await submit(platform, { task: 'command', payload: { argv: ['sh', '-c', 'sleep 60'] } })
+  await waitFor(async () => (await read(platform, sleeping)).state === 'running', patience)
+  await platform.call('POST', `/v1/jobs/${sleeping}/cancel`, { token })
+  expect(await ended(platform, sleeping)).toMatchObject({ state: 'cancelled' })
+  const logs = await read(platform, `${failing}/logs`)
+  expect(JSON.stringify(logs)).toContain('out')
+
+  const memory = [
+    readFileSync(`/proc/${String(doomed.child.pid)}/environ`, 'utf8'),
+    readFileSync(`/proc/${String(doomed.child.pid)}/maps`, 'utf8'),
+    readFileSync(`/proc/${String(doomed.child.pid)}/cmdline`, 'utf8'),
+  ].join('\n')
+  for (const url of [platform.env['DATABASE_URL'], platform.env['REDIS_URL']])
+    expect(memory).not.toContain(url)
+  expect(memory).not.toMatch(/DATABASE_URL|REDIS_URL|postgres(ql)?:\/\/|rediss?:\/\//)
+
+  doomed.child.kill('SIGKILL')
+  await platform.startRemoteWorker({ ...env, NODE_ID: 'far-2' })
+  expect(await ended(platform, far)).toMatchObject({
+    ...{ state: 'succeeded', attempt: 2, nodeId: 'far-2' },
+    result: { before: { at: 1 }, got: 300_000, gpus: [0] },
+  })
+  expect(JSON.stringify(await read(platform, `${far}/logs`))).toContain(
+    'told from afar, with [secret canary]',
+  )
+  const artifacts = await read(platform, `${far}/artifacts`)
+  expect(artifacts.items).toMatchObject([{ name: 'made.txt', bytes: 9 }])
+}, 90_000)
+
+test('a gateway that dies costs no run: its nodes go on, and end their jobs by way of another', async () => {
+  const folder = aFolder()
+  const platform = await startPlatform({ LEASE_SECONDS: '4' })
+  const other = await platform.startAnotherGateway()
+  const worker = await platform.startRemoteWorker({
+    MASTER_HOST: `${platform.grpcAddress},${other.grpcAddress}`,
+    TASK_COMMAND_ALLOW: 'sh',
+    NODE_ID: 'far',
+    ...quick,
+  })
+  const home = worker.output().includes(`address=${platform.grpcAddress}`) ? platform.gateway : other
+  const script = `echo $$ >> ${folder}/runs; while [ ! -e ${folder}/go ]; do sleep 0.05; done; echo done`
+  const id = await submit(platform, { task: 'command', payload: { argv: ['sh', '-c', script] } })
+  await waitFor(() => existsSync(join(folder, 'runs')), patience)
+  home.child.kill('SIGKILL')
+  await waitFor(() => worker.output().match(/connected to a gateway/g)?.length === 2, patience)
+  writeFileSync(join(folder, 'go'), '')
+  const url = home === other ? platform.url : other.url
+  const token = await platform.token()
+  const job = await waitFor(async () => {
+    const answer = await fetch(`${url}/v1/jobs/${id}`, { headers: { Authorization: `Bearer ${token}` } })
+    const body = (await answer.json()) as { finishedAt?: string }
+    return body.finishedAt ? body : null
+  }, patience)
+  expect(job).toMatchObject({ state: 'succeeded', attempt: 1, nodeId: 'far' })
+  expect(readFileSync(join(folder, 'runs'), 'utf8').trim().split('\n')).toHaveLength(1)
+}, 90_000)
+
+test('a worker whose token is refused, or that is told too little, ends with a word about it', async () => {
+  const platform = await startPlatform()
+  const told = async (env: Record<string, string>): Promise<string> => {
+    const main = join(import.meta.dirname, '../../workers/main.ts')
+    const given = { PATH: process.env['PATH'], MASTER_HOST: platform.grpcAddress, ...env }
+    return promisify(execFile)(process.execPath, [main], { env: given, timeout: 20_000 }).then(
+      () => 'it ended well',
+      (error: unknown) => (error as { stderr: string }).stderr,
+    )
+  }
+  const [wrong, nowhere, nothing, tier] = await Promise.all([
+    told({ AUTH_JWT_SECRET: `${jwtSecret} of another platform` }),
+    told({ AUTH_JWT_SECRET: jwtSecret, MASTER_HOST: '' }),
+    told({}),
+    told({ AUTH_JWT_SECRET: jwtSecret, TIER: 'hevy' }),
+  ])
+  expect(wrong).toContain('refuses this worker')
+  expect(nowhere).toContain('DATABASE_URL and REDIS_URL are not set, and neither is MASTER_HOST')
+  expect(nothing).toContain('WORKER_TOKEN')
+  expect(tier).toContain('there is no tier hevy; did you mean heavy?')
+}, 60_000)
