@@ -37,7 +37,7 @@ export function makeGatewayStop(): GatewayStop {
 const lastRequestsMs = 5000
 const idleLookMs = 50
 /** How long remote nodes may take to find another gateway, after the balancer has noticed that this one stops. */
-const nodesDeadlineMs = 2000
+const nodesDeadlineMs = 5000
 
 /** The gateway's ports, from `start` until the last request is answered. `delayMs`: how long it goes on serving after SIGTERM. */
 export function makeListener(

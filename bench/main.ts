@@ -1,7 +1,7 @@
 /*
  * Side by side, in one run, on one Redis and one Postgres: `npm run bench` in this folder (npm ci first), `npm run bench:short` for a first look.
  *   --only submit,grpc,batch,stream,drain,through,latency,loaded   some measures
- *   --who noodle,naive-durable,…        some contenders
+ *   --who noodle,naive-durable,…        some contenders; noodle,noodle-remote with --only drain compares workers beside the stores with remote ones
  *   --rounds N                          default 5; contenders take turns, figures are medians
  *   --only backlog --backlogs 10000,1000000   what waiting jobs cost; --rounds 1 will do
  *   --json FILE                         all figures of all rounds
@@ -51,6 +51,7 @@ const backlogs = values.backlogs.split(',').map(Number)
 const makers: Record<string, (stores: Stores) => Contender> = {
   noodle: (stores) => makeNoodle('Noodle', stores),
   'noodle-alone': (stores) => makeNoodle('one job a delivery', stores, { isAlone: true }),
+  'noodle-remote': (stores) => makeNoodle('Noodle, remote worker', stores, { isRemote: true }),
   'naive-durable': (stores) => makeNaive('durable', 'naive durable', stores),
   naive: (stores) => makeNaive('redis', 'naive', stores),
   'bare-bullmq': makeBareBullmq,
@@ -77,7 +78,9 @@ const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
 
 const figures = new Map<string, Record<string, Figures[]>>()
 try {
-  const names = values.who?.split(',') ?? Object.keys(makers).filter((name) => name !== 'noodle-alone')
+  const names =
+    values.who?.split(',') ??
+    Object.keys(makers).filter((name) => !['noodle-alone', 'noodle-remote'].includes(name))
   const contenders = names.map((name) => {
     const make = makers[name]
     if (!make) throw new Error(`There is no contender ${name}; there are ${Object.keys(makers).join(', ')}.`)

@@ -40,6 +40,12 @@ export function makeMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    grpcStreamBytes: new Counter({
+      name: 'noodle_grpc_stream_bytes_total',
+      help: 'Bytes of messages in gRPC streams, by method and direction (in, out).',
+      labelNames: ['method', 'direction'],
+      registers,
+    }),
     jobsAccepted: new Counter({
       name: 'noodle_jobs_accepted_total',
       help: 'Jobs that this gateway acknowledged.',

@@ -72,6 +72,12 @@ export function serveCall(server: CallServer, served: Served, base: ServerInterc
     deps.queue.metrics.grpcCalls.observe({ method: served.name, code: status[code] }, durationMs / 1000)
   }
 
+  /** Of streams only: for a call that has one message it would cost more than it tells. */
+  function counted(direction: 'in' | 'out', bytes: Buffer): Buffer {
+    deps.queue.metrics.grpcStreamBytes.inc({ method: served.name, direction }, bytes.length)
+    return bytes
+  }
+
   async function run(call: CallContext): Promise<void> {
     await admit(deps, method, call)
     if (hasEnded()) return
@@ -106,7 +112,7 @@ export function serveCall(server: CallServer, served: Served, base: ServerInterc
     const send = (response: object): Promise<void> =>
       new Promise((resolve, reject) => {
         if (isOver || call.isGone) reject(new Error('The client is gone.'))
-        else base.sendMessage(served.encode(response), resolve)
+        else base.sendMessage(counted('out', served.encode(response)), resolve)
       })
     if (method.kind === 'server-stream')
       await method.handle(call, decode(served, await inbox.only()) as never, send)
@@ -120,7 +126,7 @@ export function serveCall(server: CallServer, served: Served, base: ServerInterc
       context = makeCallContext(deps, metadata, () => base.getPeer())
       run(context).catch(fail)
     },
-    onReceiveMessage: (bytes: Buffer) => inbox.put(bytes),
+    onReceiveMessage: (bytes: Buffer) => inbox.put(method.kind === 'unary' ? bytes : counted('in', bytes)),
     onReceiveHalfClose: () => inbox.put(undefined),
     onCancel: leave,
   })

@@ -21,20 +21,32 @@ const main = (process: string): string => join(import.meta.dirname, '../..', pro
 
 /**
  * Noodle as it ships: everything that is on by default is on. With `isAlone` the jobs that it is filled with ask for a GPU each, of which the worker says to
- * have enough: such jobs share no delivery.
+ * have enough: such jobs share no delivery. With `isRemote` the worker reaches no store: it goes through a gateway, which is started with it.
  */
-export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {}): Contender {
+export function makeNoodle(
+  name: string,
+  stores: Stores,
+  { isAlone = false, isRemote = false } = {},
+): Contender {
   let databaseUrl = ''
+  const AUTH_JWT_SECRET = 'a benchmark secret of more than thirty-two bytes'
   const env = (): Record<string, string> => ({
     DATABASE_URL: databaseUrl,
     REDIS_URL: stores.redisUrl,
-    AUTH_JWT_SECRET: 'a benchmark secret of more than thirty-two bytes',
+    AUTH_JWT_SECRET,
     ADMIN_PASSWORD: password,
     LOG_LEVEL: 'warn',
     RATE_LIMIT_REQUESTS_PER_MINUTE: '6000000', // limited, but not within a benchmark
     RATE_LIMIT_JOBS_PER_MINUTE: '60000000',
     ...(isAlone && { NODE_GPUS: String(concurrency) }),
   })
+  /** A gateway that takes jobs for remote workers. */
+  async function startGrpc() {
+    const port = String(await freePort())
+    const { child, stop } = await startChild(main('api'), { ...env(), PORT: '0', GRPC_PORT: port })
+    return { address: `127.0.0.1:${port}`, pid: pidOf(child), stop }
+  }
+
   return {
     name,
     async reset() {
@@ -94,10 +106,11 @@ export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {
     async startWorkers(onStart) {
       const port = await freePort()
       const ops = await startChild(main('ops'), env())
+      const gateway = isRemote ? await startGrpc() : undefined
       const worker = await startChild(
         main('workers'),
         {
-          ...env(),
+          ...(gateway ? { MASTER_HOST: gateway.address, AUTH_JWT_SECRET, LOG_LEVEL: 'warn' } : env()),
           TIER: 'small',
           CONCURRENCY: String(concurrency),
           METRICS_PORT: String(port),
@@ -106,14 +119,19 @@ export function makeNoodle(name: string, stores: Stores, { isAlone = false } = {
         onStart && ((line) => hearStart(line, onStart)),
       )
       return {
-        pids: { worker: pidOf(worker.child), ops: pidOf(ops.child) },
+        pids: {
+          worker: pidOf(worker.child),
+          ops: pidOf(ops.child),
+          ...(gateway && { gateway: gateway.pid }),
+        },
         async finished() {
           const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text()
           const counts = text.matchAll(/^noodle_job_duration_seconds_count\{[^}]*\} (\d+)/gm)
           return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
         },
         async stop() {
-          await Promise.all([worker.stop(), ops.stop()])
+          await worker.stop()
+          await Promise.all([ops.stop(), gateway?.stop()])
         },
       }
     },

@@ -13,10 +13,12 @@ import { startStores, type Stores } from './stores.ts'
 const startDeadlineMs = 60_000
 const stopDeadlineMs = 60_000
 
-/** The way of one process to one store. */
+/** The way of one process to one store, or of a node that reaches none to one gateway. */
 export interface Link {
   from: ProductProcess
-  to: 'postgres' | 'redis'
+  to: 'postgres' | 'redis' | 'gateway'
+  /** The gateway at its end. */
+  gateway?: ProductProcess
   proxy: Proxy
 }
 
@@ -41,6 +43,10 @@ const mains: Record<'noodle' | 'baseline', Record<Role, string>> = {
 }
 
 const adminPassword = 'a long enough password'
+const jwtSecret = 'a secret of the campaign, longer than 32 bytes'
+
+/** The name of the worker that goes through the gateways. */
+export const remoteWorker = 'remote-worker-1'
 
 /** `env` is added to what every process is started with. */
 export async function startCluster(
@@ -58,6 +64,7 @@ export async function startCluster(
   const links: Link[] = []
   const processes: ProductProcess[] = []
   const gatewayUrls: string[] = []
+  const grpcPorts: number[] = []
 
   async function add(role: Role, name: string, own: Record<string, string>): Promise<void> {
     const [postgres, redis] = [
@@ -87,6 +94,33 @@ export async function startCluster(
     )
   }
 
+  /** A worker that is told where the gateways are, and nothing of the stores. */
+  async function addRemote(name: string, own: Record<string, string>): Promise<void> {
+    const ways = await Promise.all(
+      grpcPorts.map(async (port, i) => ({
+        gateway: processes[i],
+        proxy: await startProxy(() => port, Math.random),
+      })),
+    )
+    const product = makeProductProcess({
+      name,
+      role: 'worker',
+      main: mains.noodle.worker,
+      logFile: join(folder, `${name}.log`),
+      env: {
+        MASTER_HOST: ways.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(','),
+        AUTH_JWT_SECRET: jwtSecret,
+        TMPDIR: scratch,
+        ...profile.settings,
+        ...env,
+        ...own,
+      },
+    })
+    processes.push(product)
+    for (const { gateway, proxy } of ways)
+      links.push({ from: product, to: 'gateway', proxy, ...(gateway && { gateway }) })
+  }
+
   // One that is stopped by SIGSTOP would not hear that we are gone.
   const killAll = (): void => {
     for (const product of processes) product.signal('SIGKILL')
@@ -104,17 +138,19 @@ export async function startCluster(
 
   try {
     for (const name of ['gateway-1', 'gateway-2']) {
-      const port = await freePort()
+      const [port, grpcPort] = [await freePort(), await freePort()]
       gatewayUrls.push(`http://127.0.0.1:${port}`)
+      grpcPorts.push(grpcPort)
       await add('gateway', name, {
         PORT: String(port),
-        GRPC_PORT: '0',
-        AUTH_JWT_SECRET: 'a secret of the campaign, longer than 32 bytes',
+        GRPC_PORT: String(grpcPort),
+        AUTH_JWT_SECRET: jwtSecret,
         ADMIN_PASSWORD: adminPassword,
       })
     }
-    for (const name of ['worker-1', 'worker-2'])
-      await add('worker', name, { TIER: 'small', TASK_COMMAND_ALLOW: appendEffectProgram })
+    const node = { TIER: 'small', TASK_COMMAND_ALLOW: appendEffectProgram }
+    for (const name of ['worker-1', 'worker-2']) await add('worker', name, node)
+    if (platform === 'noodle') await addRemote(remoteWorker, node)
     if (mains[platform].ops) await add('ops', 'ops-1', {})
     await Promise.all(processes.map((product) => product.start()))
     const token = await waitFor(() => logIn(gatewayUrls[0] ?? ''), {

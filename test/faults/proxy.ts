@@ -15,6 +15,8 @@ export type LinkMode =
 export interface Proxy {
   port: number
   set(mode: LinkMode): void
+  /** Connections that are open. */
+  connections(): number
   /** Resets all connections once. */
   reset(): void
   close(): Promise<void>
@@ -74,6 +76,7 @@ export async function startProxy(targetPort: () => number, random: () => number)
 
   return {
     port: address.port,
+    connections: () => connections.size,
     set(next) {
       mode = next
       for (const connection of [...connections]) {

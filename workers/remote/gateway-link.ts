@@ -54,7 +54,7 @@ export function makeGatewayLink(options: {
 }): GatewayLink {
   const { clients, addresses, leaseMs, log, metrics } = options
   /** Enough for a gateway that works; then another one is asked. */
-  const welcomeMs = Math.max(700, leaseMs * 0.15)
+  const welcomeMs = Math.max(1000, leaseMs * 0.25)
   const stopping = new AbortController()
   let place = Math.floor(Math.random() * addresses.length)
   let attached: { bootId: string; isGivenUp: boolean } | undefined

@@ -36,6 +36,9 @@ export interface WorkHearer {
   onEnd(stream: WorkStream, error: Error): void
 }
 
+/** Of results in one message: a gateway takes 4 MiB by default. */
+const messageBytes = 1_000_000
+
 interface RunName {
   jobId: string
   fence: string | number
@@ -69,9 +72,11 @@ export function openWorkStream(
     // What this turn of the event loop brings goes in one message.
     setImmediate(() => {
       isSendDue = false
-      const message = waiting
+      const { finishes = [], ...rest } = waiting
       waiting = {}
-      if (!over) hasRoom = call.write(message)
+      const parts = inParts(finishes)
+      for (const [i, part] of parts.entries())
+        if (!over) hasRoom = call.write({ ...(i === 0 && rest), finishes: part })
     })
   }
 
@@ -192,4 +197,20 @@ export function openWorkStream(
   function unavailable(what: string): QueueError {
     return new QueueError('GATEWAY_UNAVAILABLE', `The gateway at ${client.address} does not answer: ${what}.`)
   }
+}
+
+/** Results small enough for a message; one part at least, for what goes with it. */
+function inParts(finishes: readonly RunFinish[]): RunFinish[][] {
+  const parts: RunFinish[][] = [[]]
+  let bytes = 0
+  for (const finish of finishes) {
+    const own = finish.success?.resultJson?.length ?? 0
+    if (bytes > 0 && bytes + own > messageBytes) {
+      parts.push([])
+      bytes = 0
+    }
+    parts.at(-1)?.push(finish)
+    bytes += own
+  }
+  return parts
 }

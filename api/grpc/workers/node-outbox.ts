@@ -14,6 +14,9 @@ export interface NodeOutbox {
   broken: Promise<never>
 }
 
+/** Of payloads in one message: many clients take no more than 4 MiB. */
+const messageBytes = 1_000_000
+
 export function makeNodeOutbox(send: Send<WorkResponse>): NodeOutbox {
   let waiting: WorkResponse = {}
   let isSending = false
@@ -29,11 +32,24 @@ export function makeNodeOutbox(send: Send<WorkResponse>): NodeOutbox {
 
   async function sendAll(): Promise<void> {
     while (Object.keys(waiting).length > 0) {
-      const message = waiting
-      waiting = {}
+      const { jobs = [], ...rest } = waiting
+      const count = countFitting(jobs)
+      const isAll = count === jobs.length
+      // What is not a job comes with the last of those before it: an answer to a renewal must not overtake one.
+      const message = isAll ? waiting : { jobs: jobs.slice(0, count) }
+      waiting = isAll ? {} : { jobs: jobs.slice(count), ...rest }
       await send(message)
     }
     isSending = false
+  }
+
+  function countFitting(jobs: readonly Assignment[]): number {
+    let bytes = 0
+    const past = jobs.findIndex(({ payloadJson }) => {
+      bytes += payloadJson?.length ?? 0
+      return bytes > messageBytes
+    })
+    return past < 0 ? jobs.length : Math.max(1, past)
   }
 
   return {

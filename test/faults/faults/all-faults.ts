@@ -8,6 +8,7 @@ import { processFaults } from './process-faults.ts'
 import { promiseFaults } from './promise-faults.ts'
 import { promotionFaults } from './promotion-faults.ts'
 import { redisFaults } from './redis-faults.ts'
+import { remoteFaults } from './remote-faults.ts'
 import { rollingFaults } from './rolling-faults.ts'
 
 const single = [
@@ -16,6 +17,7 @@ const single = [
   ...postgresFaults,
   ...promotionFaults,
   ...networkFaults,
+  ...remoteFaults,
   ...clockFaults,
   ...loadFaults,
   ...rollingFaults,

@@ -7,7 +7,8 @@ import { drawOutageMs, type Fault, type Scene } from './fault.ts'
 const roles: Role[] = ['gateway', 'worker', 'ops']
 const stores = ['postgres', 'redis'] as const
 
-const modes: Record<string, LinkMode> = {
+/** The ways in which a link breaks, besides being reset. */
+export const networkModes: Record<string, LinkMode> = {
   cut: { kind: 'cut' },
   'swallows all': { kind: 'drop' },
   'holds all': { kind: 'hold', direction: 'both' },
@@ -19,7 +20,7 @@ const modes: Record<string, LinkMode> = {
 /** Each of the six kinds of links broken in each way, for one process of the role or for all. */
 export const networkFaults: Fault[] = roles.flatMap((role) =>
   stores.flatMap((to) => [
-    ...Object.entries(modes).map(([how, mode]): Fault => ({
+    ...Object.entries(networkModes).map(([how, mode]): Fault => ({
       name: `${role}–${to}: ${how}`,
       group: 'network',
       strike: (scene) => partition(scene, drawLinks(scene, role, to), mode),
