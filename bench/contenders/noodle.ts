@@ -43,7 +43,10 @@ export function makeNoodle(
   /** A gateway that takes jobs for remote workers. */
   async function startGrpc() {
     const port = String(await freePort())
-    const { child, stop } = await startChild(main('api'), { ...env(), PORT: '0', GRPC_PORT: port })
+    const { child, stop } = await startChild(main('api'), {
+      ...env(),
+      ...{ PORT: '0', GRPC_PORT: port, SHUTDOWN_DELAY_MS: '0' },
+    })
     return { address: `127.0.0.1:${port}`, pid: pidOf(child), stop }
   }
 
