@@ -46,6 +46,12 @@ export function openHome(home: string): Secrets {
   return secrets
 }
 
+/** Undefined when nothing was started with this home yet. */
+export function readHomeSecrets(home: string): Secrets | undefined {
+  const file = join(home, 'secrets.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Secrets) : undefined
+}
+
 export const credentialsFile = (home: string): string => join(home, 'credentials.json')
 
 export function writeCredentials(home: string, credentials: Credentials): void {

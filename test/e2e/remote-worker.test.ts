@@ -70,7 +70,13 @@ test('a worker that knows only MASTER_HOST does all that one beside the stores d
     (await platform.call('PUT', '/v1/secrets/canary', { token, body: { value: 'a planted secret' } })).status,
   ).toBeLessThan(300)
   const env = { TASKS_DIR: folder, TASK_COMMAND_ALLOW: 'sh', NODE_GPUS: '2', ...quick }
-  const doomed = await platform.startRemoteWorker({ ...env, NODE_ID: 'far-1' })
+  const cli = join(import.meta.dirname, '../../ops/cli/main.ts')
+  const { stdout: given } = await promisify(execFile)(process.execPath, [cli, 'token', '--node', 'far-1'], {
+    env: { PATH: process.env['PATH'], AUTH_JWT_SECRET: jwtSecret },
+  })
+  const doomed = await platform.startRemoteWorker({
+    ...{ ...env, NODE_ID: 'far-1', AUTH_JWT_SECRET: '', WORKER_TOKEN: given.trim() },
+  })
 
   const file = join(folder, 'first')
   const large = 'x'.repeat(300_000)

@@ -111,7 +111,7 @@ export function makeGatewayLink(options: {
   async function openOne(bootId: string): Promise<void> {
     const client = clients.open(nextAddress())
     const opened = await openWorkStream(client, clients.toError, {
-      hello: hearer.hello(bootId),
+      hello: { ...hearer.hello(bootId), leaseMs },
       welcomeMs,
       hearer: {
         onJob: (job, stream) => {

@@ -14,7 +14,11 @@ import type { RunEnd } from '../../queue/use-cases/finish-job.ts'
 
 const toJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
-export const toRegisterRequest = (node: NodeRegistration, isDraining: boolean): RegisterRequest => ({
+export const toRegisterRequest = (
+  node: NodeRegistration,
+  { isDraining, leaseMs }: { isDraining: boolean; leaseMs: number },
+): RegisterRequest => ({
+  leaseMs,
   nodeId: node.id,
   bootId: node.bootId,
   tiers: node.tiers,

@@ -85,7 +85,7 @@ export function makeRemotePlatform(
     settings,
     async registerNode(node, { isDraining }) {
       try {
-        await call('Register', toRegisterRequest(node, isDraining))
+        await call('Register', toRegisterRequest(node, { isDraining, leaseMs }))
       } catch (error) {
         if (isCode(error, 'NODE_ID_TAKEN')) return false
         throw error

@@ -56,10 +56,17 @@ const keyOf = (jobId: string, fence: number | string): string => `${jobId} ${Str
  */
 export function makeNodeSession(
   deps: QueueDeps,
-  options: { node: Node; hello: WorkHello__Output; outbox: NodeOutbox; access: RunAccess; log: Logger },
+  options: {
+    node: Node
+    hello: WorkHello__Output
+    outbox: NodeOutbox
+    access: RunAccess
+    /** That the node reckons with. */
+    leaseMs: number
+    log: Logger
+  },
 ): NodeSession {
-  const { node, hello, outbox, access, log } = options
-  const { leaseMs } = deps.settings
+  const { node, hello, outbox, access, leaseMs, log } = options
   const { bootId } = node
   const over = new AbortController()
   const boot: Boot = { id: bootId, ended: over.signal }
@@ -91,6 +98,7 @@ export function makeNodeSession(
   /** Until its end is stored, or the stream is over: then the node tells its end to another gateway. */
   function carry(run: Run, onRan: () => void): Promise<number | null> {
     if (over.signal.aborted) return giveBack(run.job)
+    access.remember(bootId, { jobId: run.job.id, attempt: run.job.attempt })
     if (!adopted.delete(keyOf(run.job.id, run.job.fence))) outbox.job(toAssignment(run))
     return new Promise((resolve) => carried.set(run, { onRan, resolve }))
   }

@@ -12,6 +12,8 @@ export interface RunAccess {
   find(bootId: string, jobId: string, fence: number): Promise<ClaimedJob | null>
   /** The same of a message. @throws NOT_HELD */
   require(run: RunId__Output | null): Promise<{ bootId: string; job: ClaimedJob }>
+  /** A start that the boot makes. */
+  remember(bootId: string, start: { jobId: string; attempt: number }): void
   /** For each start whether the boot has made it. */
   haveStarted(bootId: string, starts: readonly { jobId: string; attempt: number }[]): Promise<boolean[]>
 }
@@ -46,6 +48,7 @@ export function makeRunAccess(deps: Pick<QueueDeps, 'jobs'>): RunAccess {
         )
       return { bootId: run.bootId, job }
     },
+    remember: (bootId, start) => void made.set(keyOf(bootId, start), true),
     async haveStarted(bootId, starts) {
       const unknown = starts.filter((start) => !made.has(keyOf(bootId, start)) && isUuid(start.jobId))
       if (unknown.length > 0 && isUuid(bootId)) {

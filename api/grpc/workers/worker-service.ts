@@ -41,6 +41,7 @@ const forNodes = { access: 'execute', isUnlimited: true } as const
 /** What goes in one message of a payload. */
 const pieceBytes = 262_144
 const mostJobsAsked = 10_000
+const [leastLeaseMs, mostLeaseMs] = [1000, 600_000] as const
 
 /** What nodes that reach no store speak with the platform. */
 export function workerService(
@@ -73,12 +74,13 @@ export function workerService(
             queue.tiers.map(({ name }) => name),
           )
           requireSameNode(call, node.id)
-          if (!(await registerNode(queue, node, { leaseMs, isDraining: request.draining })))
+          const lease = leaseOf(request.leaseMs, leaseMs)
+          if (!(await registerNode(queue, node, { leaseMs: lease, isDraining: request.draining })))
             throw new QueueError(
               'NODE_ID_TAKEN',
               `The node id ${node.id} belongs to another live process, until its lease runs out.`,
             )
-          return { leaseMs: leaseMs }
+          return { leaseMs: lease }
         },
       }),
       Work: bidi<WorkRequest__Output, WorkResponse>({
@@ -99,7 +101,10 @@ export function workerService(
             )
           requireSameNode(call, node.id)
           const outbox = makeNodeOutbox(send)
-          const session = makeNodeSession(queue, { node, hello, outbox, access, log: call.log })
+          const session = makeNodeSession(queue, {
+            ...{ node, hello, outbox, access, log: call.log },
+            leaseMs: leaseOf(hello.leaseMs, leaseMs),
+          })
           const leave = sessions.enter(node.bootId, session)
           try {
             await session.run(requests)
@@ -198,6 +203,10 @@ export function workerService(
     },
   }
 }
+
+/** What the node reckons with counts, where it says so: it must not trust in a lease for longer than it is. */
+const leaseOf = (askedMs: string, ownMs: number): number =>
+  Number(askedMs) > 0 ? Math.min(mostLeaseMs, Math.max(leastLeaseMs, Number(askedMs))) : ownMs
 
 /** A node that signs its own token speaks for no other. */
 function requireSameNode(call: GrpcCall, nodeId: string): void {

@@ -14,6 +14,7 @@ export interface RegisterRequest {
   'version'?: (string);
   'tasks'?: (_noodle_v1_TaskOffer)[];
   'draining'?: (boolean);
+  'leaseMs'?: (number | string | Long);
 }
 
 export interface RegisterRequest__Output {
@@ -27,4 +28,5 @@ export interface RegisterRequest__Output {
   'version': (string);
   'tasks': (_noodle_v1_TaskOffer__Output)[];
   'draining': (boolean);
+  'leaseMs': (string);
 }
