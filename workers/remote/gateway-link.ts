@@ -21,6 +21,9 @@ export interface GatewayLink extends Component {
   bootId(): string | undefined
   /** The stream of the boot. @throws GATEWAY_UNAVAILABLE when there is none within `waitMs`; NODE_GIVEN_UP */
   stream(bootId: string, waitMs: number): Promise<WorkStream>
+  /** A gateway is late with an answer: another stream is opened, to another one if there is, and takes its place, unless `trust` says before that the answer came. */
+  doubt(stream: WorkStream): void
+  trust(stream: WorkStream): void
   /** The stream of the moment. */
   openStream(): WorkStream | undefined
   hearer: LinkHearer
@@ -36,7 +39,9 @@ export interface LinkHearer {
 }
 
 /** How long a stream that another one has taken the place of may go on, for what is not answered yet. */
-const retireMs = 2000
+const retireTrustedMs = 2000
+/** The same of one that is late: so long that what is on its way may come. */
+const retireDoubtedMs = 100
 const longestPauseMs = 1000
 /** Before a token runs out the stream moves to one with the next. */
 const moveAt = 0.8
@@ -61,6 +66,7 @@ export function makeGatewayLink(options: {
   let current: { stream: WorkStream; client: GatewayClient } | undefined
   let spare: GatewayClient | undefined
   let isSentAway = false
+  let doubted: WorkStream | undefined
   let maintaining: Promise<void> | undefined
   let move: NodeJS.Timeout | undefined
   const waiters: (() => void)[] = []
@@ -81,7 +87,7 @@ export function makeGatewayLink(options: {
     attached !== undefined &&
     !attached.isGivenUp &&
     !stopping.signal.aborted &&
-    (current === undefined || isSentAway)
+    (current === undefined || isSentAway || current.stream === doubted)
 
   async function openUntilWelcome(): Promise<void> {
     let hasFailed = false
@@ -141,6 +147,12 @@ export function makeGatewayLink(options: {
       return
     }
     const former = current?.stream
+    if (former && !isSentAway && former !== doubted) {
+      opened.close() // it has answered after all
+      return
+    }
+    const retireMs = former === doubted ? retireDoubtedMs : retireTrustedMs
+    doubted = undefined
     current = { stream: opened, client }
     isSentAway = false
     spare?.close()
@@ -221,6 +233,14 @@ export function makeGatewayLink(options: {
         'GATEWAY_UNAVAILABLE',
         `No gateway at ${addresses.join(', ')} takes this node now.`,
       )
+    },
+    doubt(stream) {
+      if (stream !== current?.stream) return
+      doubted = stream
+      maintain()
+    },
+    trust(stream) {
+      if (doubted === stream) doubted = undefined
     },
     openStream: () => current?.stream,
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { within } from '../../core/within.ts'
+import type { LeaseRenewed__Output } from '../../proto/generated/noodle/v1/LeaseRenewed.ts'
 import type { LogLines } from '../../proto/generated/noodle/v1/LogLines.ts'
 import type { RunEnded__Output } from '../../proto/generated/noodle/v1/RunEnded.ts'
 import type { RunId } from '../../proto/generated/noodle/v1/RunId.ts'
@@ -14,6 +15,7 @@ import type { SecretsRead } from '../../queue/use-cases/read-secrets.ts'
 import type { Platform, PlatformSettings } from '../platform.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import type { GatewayLink } from './gateway-link.ts'
+import type { WorkStream } from './work-stream.ts'
 import { storedRef, toFinish, toLogLines, toRegisterRequest, toState } from './messages.ts'
 
 const goodbyeMs = 1500
@@ -30,8 +32,9 @@ export function makeRemotePlatform(
   settings: PlatformSettings & { hasSecrets: boolean },
 ): Platform {
   const { leaseMs } = settings
-  /** A gateway that takes longer is taken for dead: another one may still renew in time. */
+  /** A gateway that takes longer to answer a renewal is taken for dead, and before that another one is looked for: it may still renew in time. */
   const renewMs = leaseMs * 0.3
+  const doubtMs = leaseMs * 0.1
 
   /** Over the connection of the moment. */
   const call: GatewayClient['call'] = async (name, request, options) => {
@@ -81,6 +84,21 @@ export function makeRemotePlatform(
     return taken
   }
 
+  async function renewed(
+    bootId: string,
+    renewal: Parameters<WorkStream['renew']>[0],
+  ): Promise<LeaseRenewed__Output> {
+    const stream = await link.stream(bootId, renewMs)
+    const answer = stream.renew(renewal)
+    const settled = answer.catch(() => undefined)
+    if (!(await within(doubtMs, settled))) {
+      link.doubt(stream)
+      if (!(await within(renewMs - doubtMs, settled))) stream.close()
+      link.trust(stream)
+    }
+    return answer
+  }
+
   return {
     settings,
     async registerNode(node, { isDraining }) {
@@ -94,24 +112,12 @@ export function makeRemotePlatform(
       return true
     },
     async renew(bootId, { isDrained, use }) {
-      const answered = (async () => {
-        const stream = await link.stream(bootId, renewMs)
-        const answer = stream.renew({
-          isDrained,
-          ...(use.cpu !== null && { cpuUse: use.cpu }),
-          ...(use.memory !== null && { memoryUse: use.memory }),
-          ...(use.gpu !== null && { gpuUse: use.gpu }),
-        })
-        if (
-          !(await within(
-            renewMs,
-            answer.catch(() => undefined),
-          ))
-        )
-          stream.close() // and another one is opened
-        return answer
-      })()
-      const answer = await answered.catch((error: unknown) => {
+      const answer = await renewed(bootId, {
+        isDrained,
+        ...(use.cpu !== null && { cpuUse: use.cpu }),
+        ...(use.memory !== null && { memoryUse: use.memory }),
+        ...(use.gpu !== null && { gpuUse: use.gpu }),
+      }).catch((error: unknown) => {
         if (isCode(error, 'NODE_GIVEN_UP')) return null
         throw error
       })
