@@ -16,6 +16,7 @@ import { addNotYet } from './commands/not-yet.ts'
 import { addReplay } from './commands/replay.ts'
 import { addScale } from './commands/scale.ts'
 import { addSecrets } from './commands/secrets.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { addSubmit } from './commands/submit.ts'
 import { addTasks } from './commands/tasks.ts'
 import { addTiers } from './commands/tiers.ts'
@@ -54,6 +55,7 @@ export function makeProgram(): Command {
   addCache(program, cli)
   addMigrate(program, cli)
   addConfig(program, cli)
+  addSimulate(program, cli)
   addDoctor(program, cli)
   addNotYet(program)
   return program

@@ -20,6 +20,7 @@ import { findQueued } from './jobs/find-queued.ts'
 import { countQueuedNeeds } from './jobs/count-queued-needs.ts'
 import { countQueuedTasks } from './jobs/count-queued-tasks.ts'
 import { finishJobs } from './jobs/finish.ts'
+import { listRuns } from './jobs/list-runs.ts'
 import { noteProgress } from './jobs/note-progress.ts'
 import { pruneEnded, pruneIdempotencyKeys } from './jobs/prune.ts'
 import {
@@ -75,6 +76,7 @@ export function openJobsTable(postgres: Postgres) {
     pruneIdempotencyKeys: (limit: number) => pruneIdempotencyKeys(postgres, limit),
     find: (id: string, tenant: string | null) => findJob(postgres, id, tenant),
     list: (filter: JobFilter, page: Parameters<typeof listJobs>[2]) => listJobs(postgres, filter, page),
+    listRuns: (input: Parameters<typeof listRuns>[1]) => listRuns(postgres, input),
     listEvents: (jobId: string, afterSeq?: number) => listEvents(postgres, jobId, afterSeq),
     findEnded: (ids: readonly string[]) => findEnded(postgres, ids),
     findProgress: (id: string) => findProgress(postgres, id),

@@ -12,7 +12,6 @@ const notYet = {
   deploy: 'deploy a version',
   rollback: 'go back to the version before',
   flags: 'switch features',
-  simulate: 'try scaling policies on a recorded trace',
 } as const
 
 /** Refuses them by name, so that nobody looks for a typing error. */

@@ -46,7 +46,7 @@ export const lateShare = 0.05
 /** Another rule must have been cheaper by this much before the policy changes over. */
 const betterBy = 0.02
 /** What a change of the fleet's size counts for, in cold starts and jobs of one node: it is worth something to leave things as they are. */
-const eventCost = 0.5
+const eventCost = 2
 /** How long a node that leaves is not fully used, in jobs. */
 const leavingCost = 0.5
 

@@ -317,3 +317,17 @@ test('secrets are set from stdin, listed without their values, and removed', asy
   expect((await cli('secrets', 'rm', 'hf-token')).stdout).toBe('hf-token is removed.\n')
   expect(await cli('secrets', 'rm', 'hf-token')).toMatchObject({ code: 1 })
 })
+
+test('simulate takes what ran here lately, each attempt with the time that it took', async () => {
+  await json('submit', '--wait', 'sleep', '{"ms": 150}')
+  const { DATABASE_URL = '' } = platform.env
+  const simulate = (...args: string[]): Promise<CliAnswer> =>
+    runCli(['--json', 'simulate', '--from-history', ...args], { env: { DATABASE_URL } })
+  const args = ['--tier', 'small', '--policies', 'fixed-peak,noodle', '--min', '1']
+  const answer = await simulate('1h', ...args)
+  const { policies } = JSON.parse(answer.stdout)
+  expect(policies.map(({ name }: { name: string }) => name)).toEqual(['fixed-peak', 'noodle'])
+  expect(policies[0].nodeSeconds).toBeGreaterThan(0.15)
+  const nothing = await simulate('1ms', ...args)
+  expect(nothing).toMatchObject({ code: 1, stderr: expect.stringContaining('No job that was accepted') })
+})

@@ -1,0 +1,81 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { aFolder, runCli } from '../../support/cli.ts'
+
+/** A calm with a burst in it: 400 jobs of 5 s. */
+const trace = [
+  'at,serviceMs',
+  ...Array.from({ length: 200 }, (_, n) => `${String(n * 10)},5000`),
+  ...Array.from({ length: 200 }, (_, n) => `${String(1000 + n / 10)},5000`),
+].join('\n')
+
+test('simulate prints what each policy made of a trace, as JSON for programs', async () => {
+  const args = [
+    'simulate',
+    '--trace',
+    '-',
+    '--slots-per-node',
+    '4',
+    '--cold-start-ms',
+    '20000',
+    '--min',
+    '1',
+    '--max',
+    '20',
+  ]
+  const answer = await runCli(['--json', ...args, '--policies', 'noodle,keda-hpa'], { input: trace })
+  expect(answer).toMatchObject({ code: 0, stderr: '' })
+  const number = expect.any(Number)
+  const figures = { nodeSeconds: number, waitMs: { p50: number, p95: number, p99: number, max: number } }
+  const counts = { deadlineMisses: 0, scaleEvents: number, busyKills: number }
+  expect(JSON.parse(answer.stdout)).toEqual({
+    policies: [
+      { name: 'noodle', ...figures, ...counts, busyKills: 0 },
+      { name: 'keda-hpa', ...figures, ...counts },
+    ],
+  })
+  const again = await runCli(['--json', ...args, '--policies', 'noodle,keda-hpa'], { input: trace })
+  expect(again.stdout).toBe(answer.stdout)
+})
+
+test('simulate shows a table of all policies for people, and draws a chart', async () => {
+  const folder = aFolder()
+  const file = join(folder, 'trace.csv')
+  const chart = join(folder, 'chart.svg')
+  writeFileSync(file, trace)
+  const { code, stdout } = await runCli([
+    'simulate',
+    '--trace',
+    file,
+    '--cold-start-ms',
+    '5000-40000',
+    '--chart',
+    chart,
+  ])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(
+    /^POLICY +NODE-SECONDS +OF FLOOR +WAIT P50 +WAIT P95[\s\S]*\nnoodle +\d+[\s\S]*\ntwo-lines +\d+/,
+  )
+  const svg = readFileSync(chart, 'utf8')
+  expect(svg).toMatch(/^<svg [\s\S]*noodle[\s\S]*two-lines[\s\S]*<\/svg>\n$/)
+  expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+})
+
+test.each([
+  [['--trace', '-'], 'at,serviceMs\n1,x\n', 'Line 2, column serviceMs: x must be a number, 0 or more.'],
+  [['--trace', '/nowhere.csv'], '', "/nowhere.csv can't be read"],
+  [[], '', 'Give either --trace FILE or --from-history DURATION.'],
+  [['--trace', '-', '--from-history', '1h'], '', 'Give either --trace FILE or --from-history DURATION.'],
+  [['--trace', '-', '--policies', 'noodle,keda'], '', 'There is no policy keda'],
+  [['--trace', '-', '--min', '9', '--max', '3'], '', '--min 9 is more than --max 3.'],
+  [['--trace', '-', '--cold-start-ms', '9-3'], '', 'The first number must not be larger'],
+  [
+    ['--trace', '-', '--tier', 'medium'],
+    'at,serviceMs,tier\n1,1,small\n',
+    'There is no job of the tier medium; there are jobs of small.',
+  ],
+])('simulate %j is wrong usage, and says what is wrong', async (args, input, message) => {
+  const answer = await runCli(['simulate', ...args], { input })
+  expect(answer).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) })
+})
