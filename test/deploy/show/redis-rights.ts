@@ -56,7 +56,7 @@ export const redisRights: Scenario = async (stack) => {
     for (const words of denied[service]) {
       const answer = await ask(...words)
       expectThat(
-        /NOPERM|no permissions/i.test(answer),
+        /NOPERM|no permissions|can't access/i.test(answer),
         `${service} answers ${words.join(' ')} with ${answer}`,
       )
     }
