@@ -275,7 +275,7 @@ grpcPythonTest(
     const lastLine = async (): Promise<number> => {
       const path = `/v1/jobs/${submitted.body.id}/logs?tail=1`
       const { body } = await platform.call('GET', path, { token })
-      return Number(body.items[0]?.text.split(' ')[1])
+      return Number(body.items[0]?.text.split(' ')[1] ?? 0) // none was stored yet
     }
     const reached = await lastLine()
     await waitFor(async () => (await lastLine()) > reached, { what: 'the run to go on' })
