@@ -29,7 +29,6 @@ export const scalingView = z
       cooldownSeconds: true,
       jobsPerNode: true,
       thresholds: true,
-      step: true,
       schedules: true,
     }),
     desired: z.number().nullable().describe('Nodes that should be there; null before the first decision.'),

@@ -36,7 +36,6 @@ export const scalingPolicyFields = z.strictObject({
     .strictObject({ up: use, down: use })
     .refine(({ up, down }) => down < up, 'down must be below up')
     .optional(),
-  step: z.strictObject({ up: z.number().int().min(1), down: z.number().int().min(1) }).optional(),
   schedules: z
     .array(
       z.strictObject({

@@ -171,8 +171,9 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
     own: readonly WatchedNode[],
   ): Promise<void> {
     if (!driver) return
+    const most = Math.max(policy.max, desired) // a schedule or an override may ask for more than max
     const plan = steer({
-      ...{ desired: desired - driver.unanswered(tier), max: policy.max - driver.unanswered(tier) },
+      ...{ desired: desired - driver.unanswered(tier), max: most - driver.unanswered(tier) },
       nodes: seen.nodes.map((node) => toSteered(node, seen.busyMs)),
       ...{ driven: own, startDeadlineMs },
       lostDeadlineMs: 2 * (settings.leaseMs + settings.leaseGraceMs) + 30_000,

@@ -44,6 +44,7 @@ test.each([
   [{ thresholds: { up: 0.3, down: 0.8 } }, 400, 'thresholds'],
   [{ override: { replicas: 2, until: 'tomorrow' } }, 400, 'override.until'],
   [{ desired: 4 }, 400, 'desired'],
+  [{ step: { up: 1, down: 1 } }, 400, 'step'],
   [{ min: 17 }, 422, 'min'],
   [{ mode: 'manual' }, 422, 'replicas'],
   [{ schedules: [{ cron: 'every day', minutes: 60, min: 4 }] }, 400, 'schedules.0.cron'],

@@ -114,7 +114,7 @@ function changesOf(nodes: number | undefined, flags: ScaleFlags): Record<string,
 
 const changeable = [
   ...['mode', 'min', 'max', 'targetWaitMs', 'cooldownSeconds', 'replicas', 'jobsPerNode'],
-  ...['thresholds', 'step', 'schedules', 'override'],
+  ...['thresholds', 'schedules', 'override'],
 ]
 
 function describe({ tier, policy, desired, decidedAt, reason, decisions }: ScalingView): string[] {

@@ -23,19 +23,6 @@ export function limitsAt(
   return { min, max, isScheduled }
 }
 
-/** What is wrong with a schedule, as a sentence; undefined when nothing is. */
-export function scheduleProblem({
-  cron,
-  timezone,
-}: Pick<ScheduledLimits, 'cron' | 'timezone'>): string | undefined {
-  try {
-    new Cron(cron, { timezone, paused: true }).nextRun()
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
-}
-
 /** True when it began within its last `minutes`. */
 function holdsAt({ cron, timezone, minutes }: ScheduledLimits, nowMs: number): boolean {
   const began = new Cron(cron, { timezone, paused: true }).nextRun(new Date(nowMs - minutes * 60_000))

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { decide } from '../../../../queue/domain/scaling/decide.ts'
 import { learn, makeHistory, noteDecision } from '../../../../queue/domain/scaling/history.ts'
 import { defaultPolicy, type ScalingPolicy, scalingModes } from '../../../../queue/domain/scaling/policy.ts'
-import { scheduleProblem } from '../../../../queue/domain/scaling/scheduled-limits.ts'
 import type { TaskDemand } from '../../../../queue/domain/scaling/signals.ts'
 import { storeHistory } from '../../../../queue/domain/scaling/stored-history.ts'
 import { someSignals } from './some-signals.ts'
@@ -98,12 +97,6 @@ test('schedules change the limits at their times, in their time zone', () => {
   const at = (hours: number, minutes: number): number =>
     desiredFor({ nowMs: Date.UTC(2026, 10, 23, hours, minutes) }, { schedules, max: 16 }) // a Monday, UTC+1
   expect([at(6, 59), at(7, 0), at(7, 59), at(8, 0)]).toEqual([2, 6, 6, 2]) // at most 4 more at once of 2
-})
-
-test('a schedule that names no time or no place is told apart from one that does', () => {
-  expect(scheduleProblem({ cron: '0 8 * * 1-5', timezone: 'Europe/Berlin' })).toBeUndefined()
-  expect(scheduleProblem({ cron: '0 25 * * *', timezone: 'UTC' })).toEqual(expect.any(String))
-  expect(scheduleProblem({ cron: '0 8 * * *', timezone: 'Europe/Nowhere' })).toEqual(expect.any(String))
 })
 
 test('a removal waits until the cooldown after the last one is over; adding waits for nothing', () => {
