@@ -185,6 +185,77 @@ export interface Tier {
   paused: boolean
 }
 
+export interface ScalingPolicy {
+  mode: 'auto' | 'queueDepth' | 'manual' | 'dryRun'
+  min: number
+  max: number
+  targetWaitMs: number
+  cooldownSeconds: number
+  replicas?: number
+  jobsPerNode: number
+  thresholds: { up: number; down: number }
+  schedules: {
+    cron: string
+    timezone: string
+    minutes: number
+    min?: number | undefined
+    max?: number | undefined
+  }[]
+  override?: { replicas: number; until: string }
+}
+
+/** Fields of a policy to set; null gives one its configured value back. */
+export interface ScalingChange {
+  mode?: ScalingPolicy['mode'] | null
+  min?: number | null
+  max?: number | null
+  targetWaitMs?: number | null
+  cooldownSeconds?: number | null
+  replicas?: number | null
+  jobsPerNode?: number | null
+  thresholds?: { up: number; down: number } | null
+  schedules?:
+    | {
+        cron: string
+        timezone?: string | undefined
+        minutes: number
+        min?: number | undefined
+        max?: number | undefined
+      }[]
+    | null
+  override?: { replicas: number; until: string } | null
+}
+
+export interface Scaling {
+  tier: string
+  policy: ScalingPolicy
+  /** Null before the first decision. */
+  desired: number | null
+  decidedAt: string | null
+  reason: string | null
+  inputs: Record<string, unknown> | null
+  /** Newest first. */
+  decisions: {
+    at: string
+    from: number
+    to: number
+    mode: string
+    reason: string
+    inputs: Record<string, unknown>
+  }[]
+}
+
+/** What jobs of a task should ask for, by what they have used. */
+export interface ResourceAdvice {
+  task: string
+  jobs: number
+  asked: { cpu: number; memoryMb: number; gpu: number }
+  used: { cpu: number | null; memoryMb: number | null }
+  verdict: 'asks too much' | 'asks too little' | 'fits' | 'asks for nothing' | 'too few jobs'
+  recommended: { cpu: number | null; memoryMb: number | null }
+  saving: { cpuSeconds: number; memoryMbSeconds: number }
+}
+
 export interface Node {
   id: string
   /** One life of the node. */

@@ -8,6 +8,9 @@ import type {
   Node,
   Readiness,
   Task,
+  ResourceAdvice,
+  Scaling,
+  ScalingChange,
   Tier,
 } from './contract.ts'
 import type { LogOptions, NoodleClientOptions, WaitOptions } from './client-options.ts'
@@ -212,6 +215,22 @@ export class NoodleClient<Tasks extends TaskMap<Tasks> = AnyTasks> {
 
   tier(name: string, { signal }: CallOptions = {}): Promise<Tier> {
     return this.#get(`/v1/tiers/${encodeURIComponent(name)}`, signal)
+  }
+
+  /** How a tier is scaled, and what was decided why. */
+  scaling(tier: string, { signal }: CallOptions = {}): Promise<Scaling> {
+    return this.#get(`/v1/tiers/${encodeURIComponent(tier)}/scaling`, signal)
+  }
+
+  changeScaling(tier: string, change: ScalingChange, { signal }: CallOptions = {}): Promise<Scaling> {
+    const path = `/v1/tiers/${encodeURIComponent(tier)}/scaling`
+    return this.#json({ method: 'PATCH', path, body: change, isRepeatable: true, signal })
+  }
+
+  /** What the jobs of a tier should ask for, by what they have used. */
+  async advice(tier: string, { signal }: CallOptions = {}): Promise<ResourceAdvice[]> {
+    const path = `/v1/tiers/${encodeURIComponent(tier)}/advice`
+    return (await this.#get<{ items: ResourceAdvice[] }>(path, signal)).items
   }
 
   /** Live ones, and those that ended in the last hour. */

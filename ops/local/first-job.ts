@@ -8,7 +8,7 @@ const waitSeconds = 30
 const deadlineMs = (waitSeconds + 15) * 1000
 
 /** Fewer than a command may have arguments. */
-const mostFiles = 900
+const mostFiles = 300
 
 const sourceFolders = ['core', 'queue', 'api', 'workers', 'ops', 'migrations']
 

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { z } from 'zod'
 import { hashPassword } from '../../api/auth/password.ts'
 import type * as jobs from '../../api/contract/job-shapes.ts'
+import type * as scaling from '../../api/contract/scaling-shapes.ts'
 import type * as secrets from '../../api/contract/secret-shapes.ts'
 import type * as users from '../../api/contract/user-shapes.ts'
 import type { jobQuery } from '../../api/contract/job-query.ts'
@@ -40,6 +41,11 @@ same<Same<z.output<typeof jobs.batchView>, client.BatchAnswer>>()
 same<Same<z.output<typeof jobs.problemView>, client.Problem>>()
 same<Same<z.output<typeof taskView>, client.Task>>()
 same<Same<z.output<typeof tierView>, client.Tier>>()
+// By their names: the schedules' optional limits are told in two ways.
+same<Same<keyof z.output<typeof scaling.scalingView>, keyof client.Scaling>>()
+same<Same<keyof z.output<typeof scaling.scalingView>['policy'], keyof client.ScalingPolicy>>()
+same<Same<z.output<typeof scaling.adviceView>, client.ResourceAdvice>>()
+same<Same<keyof z.input<typeof scaling.scalingPolicyBody>, keyof client.ScalingChange>>()
 same<Same<z.output<typeof nodeView>, client.Node>>()
 same<Same<z.output<typeof secrets.secretView>, client.Secret>>()
 same<Same<z.output<typeof users.userView>, client.User>>()
@@ -121,6 +127,9 @@ test('there is a method for each call of the API', async () => {
     client.task('echo'),
     client.tiers(),
     client.tier('small'),
+    client.scaling('small'),
+    client.changeScaling('small', { max: 4 }),
+    client.advice('small'),
     client.nodes().page(),
     client.drain('a-node'),
     client.audit().page(),

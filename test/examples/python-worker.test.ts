@@ -67,7 +67,7 @@ const readEffects = (file: string) =>
     .map(([id = '', fence = '', , pid = '', node = '']) => ({ id, fence, pid: Number(pid), node }))
 
 /** How many jobs; a multiple of 20. */
-const jobCount = Number(process.env['PYTHON_WORKER_JOBS'] ?? 1000)
+const jobCount = Number(process.env['PYTHON_WORKER_JOBS'] ?? 300)
 
 /** A job by its number, and the state that it has to end in. */
 function aJob(i: number): { job: object; ends: string } {

@@ -151,7 +151,7 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
 }
 
 /** The command of the image's own health check. */
-const asksBoth = ['node', '/app/deploy/image/health.js']
+const asksBoth = ['/app/deploy/image/health']
 
 /** The parts of workers/main.ts and ops/master.ts that are not configured. */
 const workerMarginMs = 10_000
