@@ -3,7 +3,7 @@ import { removeJobBlobs } from './remove-job-blobs.ts'
 
 const roundSize = 1000
 
-/** Removes what is past its keeping time: ended jobs with their blobs, logs, idempotency keys, refresh tokens, boots, applied configurations. Answers 0 (at once again) while there is more. */
+/** Removes what is past its keeping time: ended jobs with their blobs, logs, idempotency keys, refresh tokens, boots, applied configurations, scaling decisions. Answers 0 (at once again) while there is more. */
 export async function pruneJobs(
   deps: Pick<
     QueueDeps,
@@ -12,6 +12,7 @@ export async function pruneJobs(
     | 'nodes'
     | 'configHistory'
     | 'refreshTokens'
+    | 'scaling'
     | 'settings'
     | 'metrics'
     | 'blobs'
@@ -32,5 +33,6 @@ export async function pruneJobs(
   await deps.refreshTokens.prune()
   await deps.nodes.prune()
   await deps.configHistory.prune()
+  await deps.scaling.prune(retentionDays)
   return [jobs, logs.chunks, keys].includes(roundSize) ? 0 : undefined
 }

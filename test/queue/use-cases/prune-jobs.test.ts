@@ -60,3 +60,23 @@ test('logs go before their jobs where LOG_RETENTION_DAYS says so, in rounds; tho
   expect(left.map(({ chunks }) => chunks.length)).toEqual([0, 3, 3])
   expect(await deps.jobs.find(ids[0] ?? '', null)).toMatchObject({ state: 'cancelled' })
 })
+
+test('scaling decisions and starts of nodes past the retention time go, younger ones stay', async () => {
+  const { deps, databaseUrl } = await openTestQueue({ retentionDays: 30 })
+  const decide = (desired: number) =>
+    deps.scaling.recordDecision(1, {
+      ...{ id: deps.newId(), tier: 'small', mode: 'auto', desired, starting: 0, reason: 'a test' },
+      inputs: {},
+    })
+  await decide(2)
+  await deps.scaling.noteStart('small')
+  await connected(databaseUrl, async (client) => {
+    await client.query("UPDATE scaling_decisions SET at = now() - interval '31 days'")
+    await client.query("UPDATE node_starts SET asked_at = now() - interval '31 days'")
+    await decide(3)
+    await deps.scaling.noteStart('small')
+    await pruneJobs(deps)
+    expect(await deps.scaling.listDecisions('small', { limit: 10 })).toMatchObject([{ to: 3 }])
+    expect((await client.query('SELECT FROM node_starts')).rows).toHaveLength(1)
+  })
+})
