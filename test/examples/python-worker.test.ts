@@ -162,6 +162,34 @@ grpcPythonTest(
   300_000,
 )
 
+grpcPythonTest(
+  'nothing goes on after the death of a worker that had not yet heard of all ends',
+  async () => {
+    const platform = await startPlatform()
+    const folder = aFolder()
+    const [EFFECTS, file] = [join(folder, 'effects'), join(folder, 'go')]
+    const worker = startWorker(platform, 'one', { EFFECTS })
+    await untilReady(platform, ['one'], worker)
+    const token = await platform.token()
+    const jobs = [{ task: 'hold', payload: { file } }, { task: 'linger' }]
+    const { body } = await platform.call('POST', '/v1/jobs/batch', { token, body: { jobs } })
+    const begun = await waitFor(() => {
+      const effects = existsSync(EFFECTS) ? readEffects(EFFECTS) : []
+      return effects.length === 2 ? effects : null
+    })
+    const pidOf = (index: number): number =>
+      begun.find(({ id }) => id === body.results[index].id)?.pid ?? Number.NaN
+
+    worker.kill('SIGSTOP')
+    writeFileSync(file, '')
+    await waitFor(() => !isAlive(pidOf(0)), { what: 'one run to end, unheard by its worker' })
+    expect(isAlive(pidOf(1))).toBe(true)
+    worker.kill('SIGKILL')
+    await waitFor(() => !isAlive(pidOf(1)), { what: 'the other run to be killed' })
+  },
+  60_000,
+)
+
 /** A job as it ends. */
 async function run(platform: Platform, job: object) {
   const token = await platform.token()

@@ -312,7 +312,7 @@ def _keep(worker: socket.socket) -> NoReturn:
 
     def tell_end(key: str, status: int, cpu_ms: float = 0.0, rss: int = 0, problem: Optional[str] = None) -> None:
         word = {"ended": key, "status": status, "cpuMs": cpu_ms, "maxRssBytes": rss, "problem": problem}
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):  # the worker is gone: the next read tells
             worker.sendall(json.dumps(word).encode() + b"\n")
 
     def start(word: Dict[str, Any]) -> None:
@@ -370,7 +370,10 @@ def _keep(worker: socket.socket) -> NoReturn:
             os.read(wake_out, 4096)
             reap()
         if worker in ready:
-            piece = worker.recv(65_536)
+            try:
+                piece = worker.recv(65_536)
+            except ConnectionError:  # killed before it read all that it was told
+                piece = b""
             if not piece:
                 kill_all()
                 os._exit(0)
