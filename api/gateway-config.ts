@@ -12,6 +12,8 @@ export const gatewayOptions = [
   'GRPC_STREAMS_PER_CONNECTION',
   'GRPC_STREAMS_PER_USER',
   'GRPC_REFLECTION',
+  'KEDA_PORT',
+  'KEDA_CLIENT_CA',
   'TRUST_PROXY_HOPS',
   'CORS_ORIGINS',
   'AUTH_JWT_SECRET',
@@ -34,6 +36,7 @@ export const gatewayOptions = [
   'SECRETS_PREVIOUS_KEYS',
   'CACHE_REDIS_SECONDS',
   'CLUSTER_SIZE',
+  'SCALING_DRIVER',
   'SCALING_POLICIES',
   'SHUTDOWN_DELAY_MS',
 ] as const

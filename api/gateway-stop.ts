@@ -46,8 +46,8 @@ export function makeListener(
     port: number
     host: string
     delayMs: number
-    /** Starts before, and stops at the same time. */
-    grpc: { start(): Promise<number>; stop(): Promise<void> } | undefined
+    /** They start before, and stop at the same time. */
+    grpc: readonly { start(): Promise<number>; stop(): Promise<void> }[]
     /** Asks remote nodes to go to another gateway; resolves when they have. */
     sendNodesAway: () => Promise<unknown>
     stop: GatewayStop
@@ -58,9 +58,10 @@ export function makeListener(
   return {
     name: 'http and grpc',
     async start() {
-      const grpcPort = await grpc?.start()
+      const grpcPorts: number[] = []
+      for (const one of grpc) grpcPorts.push(await one.start())
       await listen(server, port, host)
-      log.info('gateway listens', { address: server.address(), grpcPort })
+      log.info('gateway listens', { address: server.address(), grpcPorts })
     },
     async stop() {
       stop.begin()
@@ -69,7 +70,7 @@ export function makeListener(
       await within(nodesDeadlineMs, left)
       const closed = closeServer(server)
       stop.close()
-      await Promise.all([closed, grpc?.stop()])
+      await Promise.all([closed, ...grpc.map((one) => one.stop())])
     },
   }
 }

@@ -19,6 +19,7 @@ import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeBlobLinks } from './blobs/blob-links.ts'
 import type { GatewayDeps } from './gateway-deps.ts'
+import { openKedaScaler } from './grpc/keda/open-keda-scaler.ts'
 import { openGrpc } from './grpc/open-grpc.ts'
 import { makeNodeSessions } from './grpc/workers/node-sessions.ts'
 import { makeApp } from './http/app.ts'
@@ -70,7 +71,10 @@ const server = createServer(
   makeApp(deps),
 )
 const nodes = makeNodeSessions()
-const grpc = config.GRPC_PORT === 0 ? undefined : openGrpc(deps, nodes)
+const grpc = [
+  ...(config.GRPC_PORT === 0 ? [] : [openGrpc(deps, nodes)]),
+  ...(config.KEDA_PORT === 0 ? [] : [orExit(() => openKedaScaler(deps))]),
+]
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }
 const configKeeper = makeConfigKeeper(queue.deps, {

@@ -219,6 +219,12 @@ export function makeMetrics() {
       labelNames: ['tier'],
       registers,
     }),
+    nodesTarget: new Gauge({
+      name: 'noodle_nodes_target',
+      help: 'The same for whoever starts and stops nodes by it (an HPA): a tier in the mode dryRun has none, nor has any while nobody decides.',
+      labelNames: ['tier'],
+      registers,
+    }),
     coldStart: new Gauge({
       name: 'noodle_cold_start_seconds',
       help: 'Time from when a node of the tier is asked for until it takes jobs: what nine of ten of the last did not exceed.',

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadProtocol, protocolFiles } from '../proto/load-protocol.ts'
+import { loadAllProtocols, protocolFiles } from '../proto/load-protocol.ts'
 import { renderPythonMessages } from './proto/python-messages.ts'
 import { describeSchema, findBreaks, type Schema } from './schema-lock.ts'
 
@@ -17,7 +17,7 @@ const pythonFile = 'docs/examples/python/noodle_workers_pb2.py'
 const python = renderPythonMessages('noodle/v1/workers.proto', join(root, 'proto'))
 const generator = join(root, 'node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js')
 
-const present = describeSchema(loadProtocol())
+const present = describeSchema(loadAllProtocols())
 const lockFile = join(root, 'proto/released.json')
 
 if (process.argv.includes('--release')) writeFileSync(lockFile, `${JSON.stringify(present, null, 2)}\n`)

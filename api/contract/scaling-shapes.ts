@@ -3,6 +3,7 @@ import { scalingPolicyFields } from '../../core/options/scaling-options.ts'
 import { advise, type TaskUse } from '../../queue/domain/rightsizing.ts'
 import type { ScalingPolicy } from '../../queue/domain/scaling/policy.ts'
 import type { ScalingDecision, ScalingState } from '../../queue/store/scaling-table.ts'
+import { targetOf } from '../../queue/use-cases/scaling-target.ts'
 
 /** Fields to change; null gives one its configured value back. */
 export const scalingPolicyBody = z
@@ -32,6 +33,12 @@ export const scalingView = z
       schedules: true,
     }),
     desired: z.number().nullable().describe('Nodes that should be there; null before the first decision.'),
+    target: z
+      .number()
+      .nullable()
+      .describe(
+        'What somebody who starts and stops nodes should bring about: `desired`; null in the mode dryRun, and when nothing was decided within a minute.',
+      ),
     decidedAt: z.iso
       .datetime()
       .nullable()
@@ -91,6 +98,7 @@ export function toScalingView(
       }),
     },
     desired: state?.desired ?? null,
+    target: targetOf(state, policy),
     decidedAt: state?.decidedAt ?? null,
     reason: state?.reason ?? null,
     inputs: state?.inputs ?? null,

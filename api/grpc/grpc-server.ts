@@ -26,6 +26,17 @@ export interface Offer {
   services: readonly Service[]
   /** How often open streams are asked whether their token still holds, in ms; default 5000. */
   recheckMs?: number
+  /** Default: the port and the authority of the gateway's own clients. */
+  door?: Door
+}
+
+/** Where a server listens, and whose certificates it takes. */
+export interface Door {
+  /** 0 for a free one. */
+  port: number
+  portOption: 'GRPC_PORT' | 'KEDA_PORT'
+  /** PEM; undefined asks clients for no certificate. */
+  clientCa: string | undefined
 }
 
 export interface GrpcServer {
@@ -36,14 +47,16 @@ export interface GrpcServer {
 }
 
 /**
- * The gateway's gRPC side.
+ * A gRPC side of the gateway.
  * @throws Error when a method of the protocol has no implementation with a declared access, or an implementation no method
  */
 export function makeGrpcServer(
   deps: GatewayDeps,
-  { protocol, statuses, services, recheckMs = 5000 }: Offer,
+  { protocol, statuses, services, recheckMs = 5000, door }: Offer,
 ): GrpcServer {
   const { config } = deps
+  const { GRPC_PORT, GRPC_TLS_CLIENT_CA } = config
+  const own: Door = { port: GRPC_PORT, portOption: 'GRPC_PORT', clientCa: GRPC_TLS_CLIENT_CA }
   const served = new Map<string, Served>()
   const streams = makeOpenStreams(deps, recheckMs)
   const callServer = { deps, statuses, streams }
@@ -102,7 +115,7 @@ export function makeGrpcServer(
 
   return {
     async start() {
-      const port = await bind(server, config)
+      const port = await bind(server, config, door ?? own)
       await streams.start()
       return port
     },
@@ -130,17 +143,21 @@ function checked(
   return method
 }
 
-function bind(server: Server, config: GatewayDeps['config']): Promise<number> {
-  const { HOST, GRPC_PORT } = config
+function bind(
+  server: Server,
+  config: GatewayDeps['config'],
+  { port, portOption, clientCa }: Door,
+): Promise<number> {
+  const { HOST } = config
   const host = HOST.includes(':') ? `[${HOST}]` : HOST
-  const credentials = credentialsOf(config)
+  const credentials = credentialsOf(config, clientCa)
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${String(GRPC_PORT)}`, credentials, (error, port) => {
-      if (!error) resolve(port)
+    server.bindAsync(`${host}:${String(port)}`, credentials, (error, bound) => {
+      if (!error) resolve(bound)
       else if (error.message.includes('EADDRINUSE'))
         reject(
           new Error(
-            `Port ${String(GRPC_PORT)} for gRPC is taken. Free it, or set GRPC_PORT to another; 0 listens nowhere.`,
+            `Port ${String(port)} for gRPC is taken. Free it, or set ${portOption} to another; 0 listens nowhere.`,
           ),
         )
       else reject(error)
@@ -148,8 +165,8 @@ function bind(server: Server, config: GatewayDeps['config']): Promise<number> {
   })
 }
 
-function credentialsOf(config: GatewayDeps['config']): ServerCredentials {
-  const { GRPC_TLS_CERT: cert, GRPC_TLS_KEY: key, GRPC_TLS_CLIENT_CA: clientCa } = config
+function credentialsOf(config: GatewayDeps['config'], clientCa: string | undefined): ServerCredentials {
+  const { GRPC_TLS_CERT: cert, GRPC_TLS_KEY: key } = config
   if (cert === undefined && key === undefined && clientCa === undefined)
     return ServerCredentials.createInsecure()
   if (cert === undefined || key === undefined)

@@ -231,6 +231,8 @@ export interface Scaling {
   policy: ScalingPolicy
   /** Null before the first decision. */
   desired: number | null
+  /** What somebody who starts and stops nodes should bring about: `desired`; null in the mode dryRun, and when nothing was decided within a minute. */
+  target: number | null
   decidedAt: string | null
   reason: string | null
   inputs: Record<string, unknown> | null

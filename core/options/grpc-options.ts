@@ -29,6 +29,17 @@ export const grpcOptions = {
     .default(1000)
     .describe('Most gRPC streams that a user (a network without a token) has open at a gateway.')
     .meta({ unit: 'streams' }),
+  KEDA_PORT: port
+    .default(0)
+    .describe(
+      'Where the gateway answers KEDA as an external scaler (docs/autoscaling.md), on the address of HOST; 0 for nowhere. KEDA sends no token: who reaches the port can read how many nodes a tier should have, and nothing else.',
+    )
+    .meta({ isOwn: true }),
+  KEDA_CLIENT_CA: pem
+    .optional()
+    .describe(
+      'Whose client certificates are taken at KEDA_PORT, as PEM: then KEDA needs one. GRPC_TLS_CERT and GRPC_TLS_KEY are the certificate of the gateway there too.',
+    ),
   GRPC_REFLECTION: flag
     .default(false)
     .describe(

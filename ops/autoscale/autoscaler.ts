@@ -55,7 +55,7 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
   async function tick(): Promise<void> {
     const term = leader.term()
     if (term === null) {
-      histories = null
+      abdicate()
       return
     }
     const states = new Map((await scaling.listStates()).map((state) => [state.tier, state]))
@@ -87,14 +87,22 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
         ...(isKeeping && { history: storeHistory(history) }),
       })
       if (!isMine) {
-        histories = null
+        abdicate()
         return
       }
       noteDecision(history, told, decision.desired)
-      tell(tier, seen, told, decision, states.get(tier)?.desired ?? null)
+      tell(policy, seen, told, decision, states.get(tier)?.desired ?? null)
       if (own && policy.mode !== 'dryRun') await act(tier, policy, decision, seen, own)
     }
     if (isKeeping) keptAtMs = performance.now()
+  }
+
+  /** What was seen and decided here is another's from now on; numbers that stayed would be read beside the new leader's. */
+  function abdicate(): void {
+    if (histories === null) return
+    histories = null
+    for (const gauge of [metrics.nodes, metrics.nodesDesired, metrics.nodesTarget, metrics.coldStart])
+      gauge.reset()
   }
 
   async function loadHistories(
@@ -147,13 +155,15 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
   }
 
   function tell(
-    tier: string,
+    { mode }: ScalingPolicy,
     seen: TierLook,
-    { fleet }: TierSignals,
+    { tier, fleet }: TierSignals,
     { desired, reason, inputs }: Decision,
     before: number | null,
   ): void {
     metrics.nodesDesired.set({ tier }, desired)
+    if (mode === 'dryRun') metrics.nodesTarget.remove({ tier })
+    else metrics.nodesTarget.set({ tier }, desired)
     metrics.nodes.set({ tier, state: 'ready' }, readyOf(seen))
     metrics.nodes.set({ tier, state: 'draining' }, seen.nodes.length - readyOf(seen))
     metrics.nodes.set({ tier, state: 'starting' }, fleet?.startingSeconds.length ?? 0)

@@ -49,6 +49,12 @@ export const errorCodes = {
     remedy:
       'Change the fields that are named together: `min` is at most `max`, and the mode manual needs `replicas`.',
   },
+  NO_SCALING_TARGET: {
+    kind: 'conflict',
+    title: 'Nobody is to act on a number of nodes now',
+    remedy:
+      'Keep the nodes that are there. The message says why: ops decides nothing (it runs, and `SCALING_DRIVER` is not none?), or the mode of the tier is dryRun.',
+  },
   TASK_NOT_DETERMINISTIC: {
     kind: 'impossible',
     title: 'The task is not declared deterministic',

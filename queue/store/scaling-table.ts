@@ -7,6 +7,8 @@ export interface ScalingState {
   /** What was changed of the configured policy. */
   policy: ScalingPolicyFields
   decidedAt: Date | null
+  /** How long ago that was; null before the first decision. */
+  ageMs: number | null
   desired: number | null
   starting: number
   reason: string | null
@@ -26,7 +28,8 @@ export interface ScalingDecision {
 
 export type ScalingTable = ReturnType<typeof openScalingTable>
 
-const stateColumns = 'tier, policy, decided_at AS "decidedAt", desired, starting, reason, inputs'
+const stateColumns = `tier, policy, decided_at AS "decidedAt", desired, starting, reason, inputs,
+  (extract(epoch FROM now() - decided_at) * 1000)::float8 AS "ageMs"`
 
 /** What the autoscaler was told and has decided. What a leader writes it writes under its term: one that was frozen changes nothing. */
 export function openScalingTable(postgres: Postgres) {

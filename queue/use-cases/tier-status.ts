@@ -3,6 +3,7 @@ import { canonicalTier, type Tier } from '../domain/tiers.ts'
 import type { TierCounts } from '../store/jobs/read.ts'
 import type { Fleet } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
+import { freshDecisionMs } from './scaling-target.ts'
 
 export interface TierStatus extends TierCounts {
   size: Tier
@@ -11,15 +12,12 @@ export interface TierStatus extends TierCounts {
   replicas: { ready: number; starting: number; draining: number; desired: number }
 }
 
-/** A decision that is older tells nothing any more: nobody decides. */
-const freshMs = 60_000
-
 /** Each configured tier with its live jobs and nodes, from the smallest. A node that serves several tiers counts in each. */
 export async function listTiers(
   deps: Pick<QueueDeps, 'jobs' | 'tiers' | 'scaling'>,
   fleet: Fleet,
 ): Promise<TierStatus[]> {
-  const [rows, states] = await Promise.all([deps.jobs.countTiers(), deps.scaling.listStates(freshMs)])
+  const [rows, states] = await Promise.all([deps.jobs.countTiers(), deps.scaling.listStates(freshDecisionMs)])
   const counts = new Map(rows.map((row) => [row.tier, row]))
   const decided = new Map(states.map((state) => [state.tier, state]))
   return deps.tiers.map((size) => {

@@ -4,6 +4,7 @@ import type { HealthCheckResponse } from '../../../proto/generated/grpc/health/v
 import type { Readiness } from '../../readiness.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
 import { type Service, serverStream, unary } from '../method.ts'
+import { pause } from '../pause.ts'
 import { GrpcRefusal } from '../to-status.ts'
 
 /** How often a stream looks; balancers that watch want to know within a second or so. */
@@ -52,17 +53,4 @@ export function healthService(
       }),
     },
   }
-}
-
-/** Ends early when the signal fires. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-  })
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { QueueError } from '../../../queue/domain/errors.ts'
-import { canonicalTier } from '../../../queue/domain/tiers.ts'
 import { misfitOf } from '../../../queue/use-cases/scaling-policies.ts'
+import { knownTier } from '../../../queue/use-cases/scaling-target.ts'
 import { numberText, pageOf } from '../../contract/page-shapes.ts'
 import {
   adviceView,
@@ -35,7 +35,7 @@ export const scalingRoutes = (deps: GatewayDeps) => [
       404: { description: 'No such tier' },
     },
     async handle(call) {
-      const tier = knownTier(deps, call.params.tier)
+      const tier = knownTier(deps.queue, call.params.tier)
       return { status: 200, body: await viewOf(deps, tier, call.query.limit) }
     },
   }),
@@ -55,7 +55,7 @@ export const scalingRoutes = (deps: GatewayDeps) => [
       422: { description: 'Fields that do not go together' },
     },
     async handle(call) {
-      const tier = knownTier(deps, call.params.tier)
+      const tier = knownTier(deps.queue, call.params.tier)
       const state = await deps.queue.scaling.findState(tier)
       const changed = Object.entries({ ...state?.policy, ...call.body }).filter(([, value]) => value !== null)
       const misfit = misfitOf(deps.scalingPolicies.of(tier, Object.fromEntries(changed)))
@@ -81,7 +81,7 @@ export const scalingRoutes = (deps: GatewayDeps) => [
       404: { description: 'No such tier' },
     },
     async handle(call) {
-      const used = await deps.queue.jobs.readUse(knownTier(deps, call.params.tier))
+      const used = await deps.queue.jobs.readUse(knownTier(deps.queue, call.params.tier))
       return { status: 200, body: { items: used.map(toAdviceView), nextCursor: null } }
     },
   }),
@@ -94,14 +94,4 @@ async function viewOf(deps: GatewayDeps, tier: string, limit: number): Promise<o
     scaling.listDecisions(tier, { limit }),
   ])
   return toScalingView(tier, deps.scalingPolicies.of(tier, state?.policy), state, decisions)
-}
-
-/** @throws TIER_NOT_FOUND */
-function knownTier({ queue }: GatewayDeps, asked: string): string {
-  const name = canonicalTier(asked)
-  if (queue.tiers.some((tier) => tier.name === name)) return name
-  throw new QueueError(
-    'TIER_NOT_FOUND',
-    `There is no tier ${asked}; there are ${queue.tiers.map((tier) => tier.name).join(', ')}.`,
-  )
 }

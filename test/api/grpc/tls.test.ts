@@ -1,72 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js'
 import { openGrpc } from '../../../api/grpc/open-grpc.ts'
 import { makeNodeSessions } from '../../../api/grpc/workers/node-sessions.ts'
+import { certificateTest, makeCertificates } from '../../support/certificates.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { answerOf, clientOf, metadata, openTestGrpcGateway, refusalOf } from '../../support/grpc.ts'
 
-/** Skipped, and said to be, where there is no openssl to make certificates. */
-const tlsTest = hasOpenssl() ? test : test.skip
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** An authority with a certificate for the server and one for a client, as PEM by their names. */
-function makeCertificates(): (name: string) => string {
-  const folder = mkdtempSync(join(tmpdir(), 'noodle-tls-'))
-  cleanUp(() => rmSync(folder, { recursive: true }))
-  const openssl = (...words: string[]) => execFileSync('openssl', words, { cwd: folder, stdio: 'ignore' })
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  const authority = (name: string) =>
-    openssl(
-      'req',
-      '-x509',
-      ...curve,
-      '-days',
-      '2',
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.crt`,
-      '-subj',
-      `/CN=${name}`,
-    )
-  authority('ca')
-  authority('other')
-  for (const name of ['server', 'client']) {
-    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost']
-    openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, ...subject)
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      'ca.crt',
-      '-CAkey',
-      'ca.key',
-      '-days',
-      '2',
-      '-copy_extensions',
-      'copy',
-      '-out',
-      `${name}.crt`,
-    )
-  }
-  return (name) => readFileSync(join(folder, name), 'utf8')
-}
-
-tlsTest(
+certificateTest(
   'TLS, and client certificates where an authority for them is configured (skipped without openssl)',
   async () => {
     const pem = makeCertificates()

@@ -71,6 +71,7 @@ test('a tier gets the nodes that its policy asks for, and keeps those with jobs 
   ])
   const metrics = await deps.metrics.registry.metrics()
   expect(metrics).toContain('noodle_nodes_desired{tier="small"} 0\n')
+  expect(metrics).toContain('noodle_nodes_target{tier="small"} 0\n')
   expect(metrics).toContain('noodle_nodes{tier="small",state="draining"} 1\n')
 })
 
@@ -108,21 +109,23 @@ test('nodes that do not come up are replaced, with growing pauses', async () => 
 test('while Postgres does not answer all stays as it is; who does not lead any more decides nothing', async () => {
   const { deps } = await openTestQueue()
   const paper = makePaperDriver(deps)
-  const link = { isCut: false }
+  const link = { isCut: false, refusals: 0 }
   const jobs: QueueDeps['jobs'] = {
     ...deps.jobs,
-    readDemand: (...given) =>
-      link.isCut
-        ? Promise.reject(new QueueError('POSTGRES_UNAVAILABLE', 'cut'))
-        : deps.jobs.readDemand(...given),
+    readDemand(...given) {
+      if (!link.isCut) return deps.jobs.readDemand(...given)
+      link.refusals++
+      return Promise.reject(new QueueError('POSTGRES_UNAVAILABLE', 'cut'))
+    },
   }
   const lead: { term: number | null } = { term: 7 }
   await anAutoscaler({ ...deps, jobs }, paper, { mode: 'manual', replicas: 2 }, { lead })
   await waitFor(async () => (await ready(deps)) === 2)
   link.isCut = true
   await deps.scaling.changePolicy('small', { replicas: 0 })
+  await waitFor(() => link.refusals >= 1) // what had been read before is decided
   const before = (await deps.scaling.findState('small'))?.decidedAt
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await waitFor(() => link.refusals >= 3)
   expect((await deps.scaling.findState('small'))?.decidedAt).toEqual(before)
   expect(await ready(deps)).toBe(2)
 
@@ -131,6 +134,8 @@ test('while Postgres does not answer all stays as it is; who does not lead any m
   expect(await deps.scaling.recordDecision(8, { ...decision, reason: 'later', inputs: {} })).toBe(true)
   link.isCut = false
   await waitFor(async () => (await deps.scaling.findState('small'))?.reason === 'later')
+  // Two leaders' numbers in one graph would be none.
+  await waitFor(async () => !(await deps.metrics.registry.metrics()).includes('noodle_nodes_target{'))
   expect(await deps.scaling.recordDecision(7, { ...decision, desired: 0, reason: 'late', inputs: {} })).toBe(
     false,
   )
@@ -146,6 +151,9 @@ test('a dry run decides and does nothing', async () => {
   await looks(deps, 3)
   expect(await deps.scaling.findState('small')).toMatchObject({ desired: 3 })
   expect(paper.told.starts).toBe(0)
+  const metrics = await deps.metrics.registry.metrics()
+  expect(metrics).toContain('noodle_nodes_desired{tier="small"} 3\n')
+  expect(metrics).not.toContain('noodle_nodes_target{tier="small"}')
 })
 
 test('how long nodes take to come up is measured', async () => {
