@@ -16,8 +16,8 @@ export interface WorkStream {
   renew(renewal: Omit<WorkRequest['renewal'] & object, 'seq'>): Promise<LeaseRenewed__Output>
   finish(finish: RunFinish & RunName): Promise<RunEnded__Output>
   handBack(handBack: RunHandBack & RunName): Promise<RunEnded__Output>
-  /** Left out while the stream has no room: the next one tells more. */
-  noteProgress(progress: RunProgress): void
+  /** Waits while the stream has no room; then the newest of each run goes, with the run's end at the latest. */
+  noteProgress(progress: RunProgress & RunName): void
   tellDraining(): void
   isOpen(): boolean
   /** Resolves when nothing is left to be answered. */
@@ -60,6 +60,8 @@ export function openWorkStream(
   const renewals = new Map<string, Waiting<LeaseRenewed__Output>>()
   const ends = new Map<string, Waiting<RunEnded__Output>[]>()
   const idleWaiters: (() => void)[] = []
+  /** The newest of each run. */
+  const progress = new Map<string, RunProgress>()
   let waiting: WorkRequest = {}
   let isSendDue = false
   let hasRoom = true
@@ -74,6 +76,8 @@ export function openWorkStream(
       isSendDue = false
       const { finishes = [], ...rest } = waiting
       waiting = {}
+      if (progress.size > 0) rest.progress = [...progress.values()]
+      progress.clear()
       const parts = inParts(finishes)
       for (const [i, part] of parts.entries())
         if (!over) hasRoom = call.write({ ...(i === 0 && rest), finishes: part })
@@ -123,10 +127,10 @@ export function openWorkStream(
       ;(waiting.handBacks ??= []).push(handBack)
       return expectEnd(handBack)
     },
-    noteProgress(progress) {
-      if (over || !hasRoom) return
-      ;(waiting.progress ??= []).push(progress)
-      sendSoon()
+    noteProgress(told) {
+      if (over) return
+      progress.set(keyOf(told.jobId, told.fence), told)
+      if (hasRoom) sendSoon()
     },
     tellDraining() {
       if (over) return
@@ -178,7 +182,10 @@ export function openWorkStream(
         if (!over) hear(message)
       })
     })
-    call.on('drain', () => (hasRoom = true))
+    call.on('drain', () => {
+      hasRoom = true
+      if (progress.size > 0) sendSoon()
+    })
     call.on('error', (error: ServiceError) => {
       clearTimeout(late)
       const reason = over ?? toError(error)

@@ -74,6 +74,8 @@ export function makeNodeSession(
   const standing = makeNodeStanding(boot, { leaseMs, lookNow: () => outbox.tell('renewNow') })
   const carried = new Map<Run, Carried>()
   const adopted = new Set<string>()
+  /** Of each run what it told of its progress and is not stored yet. */
+  const noting = new Map<string, Promise<void>>()
   let breakOff: (error: Error) => void = () => undefined
   const broken = new Promise<never>((_, reject) => (breakOff = reject))
   broken.catch(() => undefined)
@@ -192,6 +194,7 @@ export function makeNodeSession(
     const identity = { jobId: id, fence }
     const run = runs.find(id, Number(fence))
     try {
+      await noting.get(keyOf(id, fence)) // an ended job takes no notes
       const job = run?.job ?? (await access.find(bootId, id, Number(fence)))
       const state = job && (await write(job))
       outbox.ended({ ...identity, ...(state && { state: toStateName(state) }) })
@@ -222,14 +225,20 @@ export function makeNodeSession(
     return store(message, (job) => handBackJob(deps, bootId, job, reason), null)
   }
 
-  async function noteProgress({ jobId: id, fence, percent, note }: RunProgress__Output): Promise<void> {
+  function noteProgress({ jobId: id, fence, percent, note }: RunProgress__Output): Promise<void> {
+    const key = keyOf(id, fence)
     const told = {
       progress: Math.min(100, Math.max(0, percent)),
       note: note === undefined ? null : storable(note, noteChars),
     }
-    await deps.progressBatch
+    const stored = deps.progressBatch
       .add({ bootId, note: { id, fence: Number(fence), ...told } })
       .catch((error: unknown) => log.debug('progress could not be stored', { jobId: id, error }))
+      .finally(() => {
+        if (noting.get(key) === stored) noting.delete(key)
+      })
+    noting.set(key, stored) // those before it are stored before it
+    return stored
   }
 
   /** Resolves when no more jobs will be sent. */
@@ -243,8 +252,8 @@ export function makeNodeSession(
   function take(message: WorkRequest__Output): void {
     const work: Promise<void>[] = []
     if (message.renewal) work.push(renew(message.renewal))
-    work.push(...message.finishes.map(finish), ...message.handBacks.map(handBack))
     work.push(...message.progress.map(noteProgress))
+    work.push(...message.finishes.map(finish), ...message.handBacks.map(handBack))
     if (message.draining) work.push(stopIntake().then(() => outbox.tell('drained')))
     for (const one of work) {
       inHand++

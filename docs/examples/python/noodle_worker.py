@@ -68,8 +68,6 @@ LOG_SECONDS, PROGRESS_SECONDS = 0.2, 0.5
 """How often they are sent."""
 LAPSED = "lapsed"
 """Why the keeper ended a run: the lease was over."""
-PROGRESS_LEAD = 0.05
-"""How much earlier than an end the last progress is sent: nobody answers it, and the end must not overtake it."""
 
 
 class PermanentFailure(Exception):
@@ -1119,7 +1117,6 @@ class _Worker:
             if run.log.lines:
                 self._logs_due.set()
                 await _within(LAST_WORDS_SECONDS, run.log.stored.wait())  # who sees the end finds the log whole
-            await asyncio.sleep(max(0.0, run.progress_said + PROGRESS_LEAD - time.monotonic()))
             if end == "hand back":
                 await self._hand_back(run.job.job_id, run.job.fence, "node-stopping")
             elif end is not None:

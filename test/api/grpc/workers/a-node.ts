@@ -55,6 +55,8 @@ function openWork(call: ClientDuplexStream<WorkRequest, WorkResponse__Output>, h
       },
       { what },
     )
+  const ended = (id: string): Promise<RunEnded__Output> =>
+    until(() => heard.flatMap((message) => message.ended).find(({ jobId }) => jobId === id), 'its end')
   return {
     call,
     jobs: (): Assignment__Output[] => heard.flatMap((message) => message.jobs),
@@ -89,12 +91,10 @@ function openWork(call: ClientDuplexStream<WorkRequest, WorkResponse__Output>, h
         'its end',
       )
     },
-    async handBack(job: Pick<Assignment__Output, 'jobId' | 'fence'>): Promise<RunEnded__Output> {
+    handBack(job: Pick<Assignment__Output, 'jobId' | 'fence'>): Promise<RunEnded__Output> {
       call.write({ handBacks: [{ jobId: job.jobId, fence: job.fence, reason: 'node-stopping' }] })
-      return until(
-        () => heard.flatMap((message) => message.ended).find(({ jobId }) => jobId === job.jobId),
-        'its end',
-      )
+      return ended(job.jobId)
     },
+    ended,
   }
 }

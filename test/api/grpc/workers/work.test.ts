@@ -93,6 +93,28 @@ test('what a node holds when its stream breaks it goes on with, and it counts ag
   ])
 })
 
+test('the end of a run does not overtake the progress that it told before', async () => {
+  const { deps, work } = await openNode()
+  const id = await submit(deps)
+  await dispatchJobs(deps)
+  const { jobId, fence } = await work.job()
+  const { progressBatch } = deps
+  let go: () => void = () => undefined
+  const slow = new Promise<void>((resolve) => (go = resolve))
+  deps.progressBatch = { ...progressBatch, add: (note) => slow.then(() => progressBatch.add(note)) }
+  work.call.write({
+    progress: [{ jobId, fence, percent: 70, note: 'nearly' }],
+    finishes: [{ jobId, fence, failure: { message: 'so near', isFinal: true } }],
+  })
+  await work.renew() // it has been heard
+  expect(await stateOf(deps, id)).toBe('running')
+  go()
+  await work.ended(jobId)
+  expect(await deps.jobs.find(id, null)).toMatchObject({
+    ...{ state: 'failed', progress: 70, progressNote: 'nearly' },
+  })
+})
+
 test('a cancel makes the node look, and its answer says which', async () => {
   const { deps, work } = await openNode()
   const id = await submit(deps)
