@@ -167,6 +167,11 @@ export const errorCodes = {
     title: 'The request is not valid',
     remedy: 'Mend the fields that are named.',
   },
+  TOO_LARGE: {
+    kind: 'impossible',
+    title: 'Larger than it may be',
+    remedy: 'Store less, or raise the option that the message names, on gateways and workers.',
+  },
   TOO_MANY: { kind: 'limited', title: 'Too many requests', remedy: 'Wait as long as `Retry-After` says.' },
   POSTGRES_UNAVAILABLE: {
     kind: 'unavailable',

@@ -170,6 +170,12 @@ export function openNodesTable(postgres: Postgres) {
       return rows[0] ? toNode(rows[0]) : null
     },
 
+    /** The node id of a boot, live or not; null for one that is not known any more. */
+    async findNodeId(bootId: string): Promise<string | null> {
+      const rows = await postgres.query<{ id: string }>(`SELECT id FROM nodes WHERE boot_id = $1`, [bootId])
+      return rows[0]?.id ?? null
+    },
+
     /** Forgets boots that ended more than a week ago. */
     async prune(): Promise<void> {
       await postgres.query(

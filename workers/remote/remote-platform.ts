@@ -7,11 +7,13 @@ import type { RunEnded__Output } from '../../proto/generated/noodle/v1/RunEnded.
 import type { RunId } from '../../proto/generated/noodle/v1/RunId.ts'
 import { type ErrorCode, QueueError } from '../../queue/domain/errors.ts'
 import type { ClaimedJob, Json } from '../../queue/domain/job.ts'
+import type { JobErrorCode } from '../../queue/domain/job-errors.ts'
 import type { JobState } from '../../queue/domain/job-state.ts'
 import type { SizedStream, StoredBlob } from '../../queue/store/blobs/blob-store.ts'
 import type { JobLogChunk } from '../../queue/store/live-logs.ts'
 import { isWorthRetrying } from '../../queue/use-cases/finish-job.ts'
 import type { SecretsRead } from '../../queue/use-cases/read-secrets.ts'
+import { PermanentFailure } from '../task.ts'
 import type { Platform, PlatformSettings } from '../platform.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import type { GatewayLink } from './gateway-link.ts'
@@ -71,7 +73,7 @@ export function makeRemotePlatform(
       return { bytes, sha256 }
     } catch (error) {
       if (isCode(error, 'GATEWAY_UNAVAILABLE')) link.suspect(client)
-      throw patient(error)
+      throw final(patient(error), artifact === '' ? 'RESULT_TOO_LARGE' : 'ARTIFACTS_TOO_LARGE')
     }
   }
 
@@ -215,7 +217,7 @@ export function makeRemotePlatform(
         return (await call('KeepArtifacts', { run, artifacts: [...artifacts] })).isKept
       } catch (error) {
         if (isCode(error, 'NOT_HELD')) return false
-        throw error
+        throw final(error, 'ARTIFACTS_TOO_LARGE')
       }
     },
     ...(settings.hasSecrets && {
@@ -250,6 +252,10 @@ function patient(error: unknown): unknown {
   if (!isCode(error, 'BAD_TOKEN') && !isCode(error, 'NOT_PERMITTED')) return error
   return new QueueError('GATEWAY_UNAVAILABLE', (error as Error).message, { cause: error })
 }
+
+/** What is larger than the gateway takes does not get smaller by another attempt. */
+const final = (error: unknown, code: JobErrorCode): unknown =>
+  isCode(error, 'TOO_LARGE') ? new PermanentFailure(code, (error as Error).message, error) : error
 
 /** Each small enough for a message. */
 function inParts(logs: LogLines[]): LogLines[][] {

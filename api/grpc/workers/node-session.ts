@@ -24,6 +24,7 @@ import { keepLargeResult } from './large-result.ts'
 import type { NodeOutbox } from './node-outbox.ts'
 import { makeNodeStanding } from './node-standing.ts'
 import type { RunAccess } from './run-access.ts'
+import type { RunLimits } from './run-limits.ts'
 import { readAllocation, readEnd, storable, toAssignment } from './run-messages.ts'
 
 /** A node that this gateway takes jobs for, for as long as its stream lasts. */
@@ -61,12 +62,13 @@ export function makeNodeSession(
     hello: WorkHello__Output
     outbox: NodeOutbox
     access: RunAccess
+    limits: RunLimits
     /** That the node reckons with. */
     leaseMs: number
     log: Logger
   },
 ): NodeSession {
-  const { node, hello, outbox, access, leaseMs, log } = options
+  const { node, hello, outbox, access, limits, leaseMs, log } = options
   const { bootId } = node
   const over = new AbortController()
   const boot: Boot = { id: bootId, ended: over.signal }
@@ -214,7 +216,7 @@ export function makeNodeSession(
     const run = runs.find(message.jobId, Number(message.fence))
     if (run) carried.get(run)?.onRan()
     const write = async (job: ClaimedJob): Promise<JobState | null> => {
-      const end = await keepLargeResult(deps, job, readEnd(message, job), message.success?.resultJson)
+      const end = await keepLargeResult(deps, job, readEnd(message, job, limits), message.success?.resultJson)
       return endRun(deps, bootId, job, end, { hasKept: message.keptCheckpoint })
     }
     return store(message, write, message.usage?.wallMs ?? null)

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import type { ClaimedJob } from '../../../queue/domain/job.ts'
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
+import type { GrpcCall } from '../method.ts'
 import type { RunId__Output } from '../../../proto/generated/noodle/v1/RunId.ts'
 
 /** What a boot may reach: the jobs that it holds, and the logs of what it has started. */
@@ -10,19 +11,24 @@ export interface RunAccess {
   list(bootId: string, jobIds: readonly string[]): Promise<ClaimedJob[]>
   /** The job of a run, when the boot holds it under this fence; else null. */
   find(bootId: string, jobId: string, fence: number): Promise<ClaimedJob | null>
-  /** The same of a message. @throws NOT_HELD */
-  require(run: RunId__Output | null): Promise<{ bootId: string; job: ClaimedJob }>
+  /** The same of a message. @throws NOT_HELD; NOT_PERMITTED as `requireOwn` */
+  require(caller: Caller, run: RunId__Output | null): Promise<{ bootId: string; job: ClaimedJob }>
+  /** A token that a node signed speaks for the boots of that node only. @throws NOT_PERMITTED */
+  requireOwn(caller: Caller, bootId: string): Promise<void>
   /** A start that the boot makes. */
   remember(bootId: string, start: { jobId: string; attempt: number }): void
   /** For each start whether the boot has made it. */
   haveStarted(bootId: string, starts: readonly { jobId: string; attempt: number }[]): Promise<boolean[]>
 }
 
-/** Starts that are remembered: they stay true. */
+type Caller = Pick<GrpcCall, 'actor'>
+
+/** Starts that are remembered, and boots: they stay true. */
 const mostRemembered = 20_000
 
-export function makeRunAccess(deps: Pick<QueueDeps, 'jobs'>): RunAccess {
+export function makeRunAccess(deps: Pick<QueueDeps, 'jobs' | 'nodes'>): RunAccess {
   const made = new LRUCache<string, true>({ max: mostRemembered })
+  const nodeOf = new LRUCache<string, string>({ max: mostRemembered })
   const keyOf = (bootId: string, { jobId, attempt }: { jobId: string; attempt: number }): string =>
     `${bootId} ${jobId} ${String(attempt)}`
 
@@ -36,10 +42,19 @@ export function makeRunAccess(deps: Pick<QueueDeps, 'jobs'>): RunAccess {
     return job?.fence === fence ? job : null
   }
 
+  async function requireOwn({ actor }: Caller, bootId: string): Promise<void> {
+    if (actor?.nodeId === undefined || !isUuid(bootId)) return
+    const nodeId = nodeOf.get(bootId) ?? (await deps.nodes.findNodeId(bootId))
+    if (nodeId !== null) nodeOf.set(bootId, nodeId)
+    requireSameNode({ actor }, nodeId)
+  }
+
   return {
     list,
     find,
-    async require(run) {
+    requireOwn,
+    async require(caller, run) {
+      if (run) await requireOwn(caller, run.bootId)
       const job = run && (await find(run.bootId, run.jobId, Number(run.fence)))
       if (!job)
         throw new QueueError(
@@ -58,6 +73,16 @@ export function makeRunAccess(deps: Pick<QueueDeps, 'jobs'>): RunAccess {
       return starts.map((start) => made.has(keyOf(bootId, start)))
     },
   }
+}
+
+/** @throws NOT_PERMITTED */
+export function requireSameNode({ actor }: Caller, nodeId: string | null): void {
+  const own = actor?.nodeId
+  if (own !== undefined && own !== nodeId)
+    throw new QueueError(
+      'NOT_PERMITTED',
+      `The token is that of the node ${own}, not of ${nodeId ?? 'one with this boot'}.`,
+    )
 }
 
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)

@@ -8,6 +8,7 @@ import type { ClaimedJob, Json, Usage } from '../../../queue/domain/job.ts'
 import type { Allocation } from '../../../queue/intake/node-allocator.ts'
 import type { Run } from '../../../queue/intake/runs.ts'
 import type { RunEnd } from '../../../queue/use-cases/finish-job.ts'
+import type { RunLimits } from './run-limits.ts'
 
 /** A job that a node is to run. */
 export function toAssignment({ job, gpus, heldGpus, limits, allocation }: Run): Assignment {
@@ -54,7 +55,11 @@ const messageChars = 4000
 const reasonChars = 500
 
 /** How a run ended, by its node's word. What can't be stored makes it fail, with a reason that says so. */
-export function readEnd(finish: RunFinish__Output, job: ClaimedJob): RunEnd {
+export function readEnd(
+  finish: RunFinish__Output,
+  job: ClaimedJob,
+  limits: Pick<RunLimits, 'checkResult'>,
+): RunEnd {
   const usage = readUsage(finish.usage)
   const { success, failure } = finish
   const failed = (code: RunFailureCode, message: string, isFinal: boolean): RunEnd => ({
@@ -65,6 +70,11 @@ export function readEnd(finish: RunFinish__Output, job: ClaimedJob): RunEnd {
   })
   if (success) {
     const answering = success.mayAnswer ? { mayAnswer: true } : {}
+    try {
+      limits.checkResult(Number(success.stored?.bytes ?? success.resultJson?.length ?? 0))
+    } catch (error) {
+      return failed('RESULT_TOO_LARGE', (error as Error).message, true)
+    }
     if (success.stored) {
       const { bytes, sha256 } = success.stored
       if (!/^[0-9a-f]{64}$/.test(sha256))

@@ -25,14 +25,15 @@ import type { WorkRequest__Output } from '../../../proto/generated/noodle/v1/Wor
 import type { WorkResponse } from '../../../proto/generated/noodle/v1/WorkResponse.ts'
 import type { WriteLogsRequest__Output } from '../../../proto/generated/noodle/v1/WriteLogsRequest.ts'
 import type { WriteLogsResponse } from '../../../proto/generated/noodle/v1/WriteLogsResponse.ts'
-import { bidi, clientStream, type GrpcCall, type Service, serverStream, unary } from '../method.ts'
+import { bidi, clientStream, type Service, serverStream, unary } from '../method.ts'
 import { makeNodeOutbox } from './node-outbox.ts'
 import { makeNodeSession } from './node-session.ts'
 import type { NodeSessions } from './node-sessions.ts'
 import { readRegistration } from './register-request.ts'
-import { isUuid, makeRunAccess } from './run-access.ts'
+import { isUuid, makeRunAccess, requireSameNode } from './run-access.ts'
+import { makeRunLimits } from './run-limits.ts'
 import { readJson } from './run-messages.ts'
-import { storeBlob } from './store-blob.ts'
+import { readArtifacts, storeBlob } from './store-blob.ts'
 import { writeLogs } from './write-logs.ts'
 
 /** A node's calls are its lease: none may be turned away for others that were before it. */
@@ -45,12 +46,13 @@ const [leastLeaseMs, mostLeaseMs] = [1000, 600_000] as const
 
 /** What nodes that reach no store speak with the platform. */
 export function workerService(
-  { queue, secretBox }: Pick<GatewayDeps, 'queue' | 'secretBox'>,
+  { queue, secretBox, config }: Pick<GatewayDeps, 'queue' | 'secretBox' | 'config'>,
   sessions: NodeSessions,
 ): Service {
   const { settings } = queue
   const { leaseMs } = settings
   const access = makeRunAccess(queue)
+  const limits = makeRunLimits(config)
 
   return {
     name: 'noodle.v1.WorkerService',
@@ -102,7 +104,7 @@ export function workerService(
           requireSameNode(call, node.id)
           const outbox = makeNodeOutbox(send)
           const session = makeNodeSession(queue, {
-            ...{ node, hello, outbox, access, log: call.log },
+            ...{ node, hello, outbox, access, limits, log: call.log },
             leaseMs: leaseOf(hello.leaseMs, leaseMs),
           })
           const leave = sessions.enter(node.bootId, session)
@@ -115,18 +117,24 @@ export function workerService(
       }),
       Goodbye: unary<GoodbyeRequest__Output, object>({
         ...forNodes,
-        async handle(_, { bootId }) {
+        async handle(call, { bootId }) {
+          await access.requireOwn(call, bootId)
           if (isUuid(bootId)) await queue.nodes.sayGoodbye(bootId)
           return {}
         },
       }),
       WriteLogs: unary<WriteLogsRequest__Output, WriteLogsResponse>({
         ...forNodes,
-        handle: async (_, request) => ({ taken: await writeLogs(queue, access, request) }),
+        async handle(call, request) {
+          await access.requireOwn(call, request.bootId)
+          return { taken: await writeLogs(queue, access, request) }
+        },
       }),
       SaveCheckpoint: unary<SaveCheckpointRequest__Output, SaveCheckpointResponse>({
         ...forNodes,
-        async handle(_, { run, valueJson: json }) {
+        async handle(call, { run, valueJson: json }) {
+          if (run) await access.requireOwn(call, run.bootId)
+          limits.checkCheckpoint(json.length)
           const value = readJson(json)
           if (value === undefined)
             throw new QueueError('INVALID_REQUEST', 'The checkpoint is not JSON.', {
@@ -141,15 +149,15 @@ export function workerService(
       }),
       GetCheckpoint: unary<GetCheckpointRequest__Output, GetCheckpointResponse>({
         ...forNodes,
-        async handle(_, { run }) {
-          const { job } = await access.require(run)
+        async handle(call, { run }) {
+          const { job } = await access.require(call, run)
           return { valueJson: Buffer.from(JSON.stringify(await queue.checkpoints.find(job.id))) }
         },
       }),
       ReadPayload: serverStream<ReadPayloadRequest__Output, BlobPiece>({
         ...forNodes,
         async handle(call, { run }, send) {
-          const { job } = await access.require(run)
+          const { job } = await access.require(call, run)
           const content = job.payloadRef
             ? await readBlob(queue, job.payloadRef, call.gone)
             : [Buffer.from(JSON.stringify(job.payload))]
@@ -160,20 +168,21 @@ export function workerService(
       }),
       StoreBlob: clientStream<StoreBlobRequest__Output, StoreBlobResponse>({
         ...forNodes,
-        handle: (call, requests) => storeBlob(queue, access, requests, call.gone),
+        handle: (call, requests) => storeBlob({ ...queue, access, limits }, call, requests),
       }),
       KeepArtifacts: unary<KeepArtifactsRequest__Output, KeepArtifactsResponse>({
         ...forNodes,
-        async handle(_, { run, artifacts }) {
-          const { bootId, job } = await access.require(run)
-          const kept = artifacts.map(({ name, bytes, sha256 }) => ({ name, bytes: Number(bytes), sha256 }))
+        async handle(call, { run, artifacts }) {
+          const { bootId, job } = await access.require(call, run)
+          const kept = readArtifacts(artifacts)
+          limits.countArtifacts(job, kept)
           return { isKept: await queue.artifacts.keep(bootId, { jobId: job.id, fence: job.fence }, kept) }
         },
       }),
       ReadSecrets: unary<ReadSecretsRequest__Output, ReadSecretsResponse>({
         ...forNodes,
-        async handle(_, { run, names }) {
-          const { bootId, job } = await access.require(run)
+        async handle(call, { run, names }) {
+          const { bootId, job } = await access.require(call, run)
           const [name = ''] = names
           if (!secretBox) return { missing: name, why: 'no key' }
           const node = await queue.nodes.findBoot(bootId)
@@ -207,10 +216,3 @@ export function workerService(
 /** What the node reckons with counts, where it says so: it must not trust in a lease for longer than it is. */
 const leaseOf = (askedMs: string, ownMs: number): number =>
   Number(askedMs) > 0 ? Math.min(mostLeaseMs, Math.max(leastLeaseMs, Number(askedMs))) : ownMs
-
-/** A node that signs its own token speaks for no other. */
-function requireSameNode(call: GrpcCall, nodeId: string): void {
-  const own = call.actor?.nodeId
-  if (own !== undefined && own !== nodeId)
-    throw new QueueError('NOT_PERMITTED', `The token is that of the node ${own}, not of ${nodeId}.`)
-}

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals'
-import { status } from '@grpc/grpc-js'
+import { status, type StatusObject } from '@grpc/grpc-js'
 import jwt from 'jsonwebtoken'
 import { allServices } from '../../../api/grpc/all-services.ts'
 import { makeGrpcServer } from '../../../api/grpc/grpc-server.ts'
@@ -11,12 +11,14 @@ import { permissionsOfRole, type Role, roles } from '../../../queue/domain/user.
 import { makeNodeSessions } from '../../../api/grpc/workers/node-sessions.ts'
 import { testSecret } from '../../support/gateway.ts'
 import {
+  answerOf,
   metadata,
   openTestGrpcGateway,
   protocol,
   statusOf,
   type TestGrpcGateway,
 } from '../../support/grpc.ts'
+import { aRemoteNode, nodeToken } from './workers/a-node.ts'
 
 /** What each method of the protocol asks of its caller. One that is missing here fails the first test. */
 const access: Record<string, Access> = {
@@ -48,6 +50,9 @@ const methods = [...servicesOf(protocol)].flatMap(([service, definition]) =>
   Object.entries(definition).map(([name, method]) => ({ name: `${service}/${name}`, method })),
 )
 const guarded = methods.filter(({ name }) => access[name] !== 'anyone')
+
+/** A token counts for so much longer, since clocks differ. */
+const toleranceSeconds = 5
 
 let gateway: TestGrpcGateway
 let foreignJob: string
@@ -133,11 +138,26 @@ test('a role gets no further than its permissions', async () => {
 const mayCall = (role: Role, name: string): boolean =>
   permissionsOfRole[role].includes(access[name] as (typeof permissionsOfRole)[Role][number])
 
+/** The methods of a service whose requests have one of these fields. */
+const methodsWith = (service: string, fields: string[]) =>
+  methods.filter(
+    ({ name, method }) =>
+      name.startsWith(`noodle.v1.${service}/`) && fieldsOf(method).some((field) => fields.includes(field)),
+  )
+
+const fieldsOf = (method: object): string[] =>
+  (method as Described).requestType.type.field.map(({ name }) => name)
+
+/** A method as proto-loader has it, with what its type does not tell. */
+interface Described {
+  requestType: { type: { field: { name: string }[] } }
+}
+
 test('a job of another tenant does not exist, whatever the method', async () => {
   const token = await gateway.tokenOf('user', 'ours')
-  for (const key of ['Get', 'Watch', 'Cancel', 'Replay']) {
-    const { method } = methods.find(({ name }) => name === `noodle.v1.JobService/${key}`) ?? {}
-    if (!method) throw new Error(`There is no ${key}.`)
+  const ofOneJob = methodsWith('JobService', ['id'])
+  expect(ofOneJob).toHaveLength(4)
+  for (const { method } of ofOneJob) {
     expect(await statusOf(gateway.address, method, metadata(token), { id: foreignJob })).toMatchObject({
       code: status.NOT_FOUND,
       details: `There is no job ${foreignJob}.`,
@@ -152,7 +172,77 @@ test('a job of another tenant does not exist, whatever the method', async () => 
   ).toMatchObject({ state: 'pending' })
 })
 
-test('a stream ends when its user is disabled, or its token is not valid any more', async () => {
+test('a node speaks for its own boots only, and of jobs that it does not hold it learns nothing', async () => {
+  const { deps, address } = gateway
+  const node = aRemoteNode(address, 'far', deps.newId())
+  await node.register()
+  const run = { bootId: node.bootId, jobId: foreignJob, fence: '1' }
+  const head = { run, artifact: 'a', bytes: '1' }
+  const said: Record<string, object> = {
+    Register: node.registration,
+    Work: { hello: { bootId: node.bootId } },
+    Goodbye: { bootId: node.bootId },
+    WriteLogs: { bootId: node.bootId, logs: [{ jobId: foreignJob, attempt: 1, firstSeq: 1, lines: [] }] },
+    SaveCheckpoint: { run, valueJson: Buffer.from('1') },
+    StoreBlob: { head },
+  }
+  const ofBoots = methodsWith('WorkerService', ['bootId', 'hello', 'run', 'head'])
+  expect(ofBoots).toHaveLength(10) // all but GetSettings and ListFences
+  for (const { name, method } of ofBoots) {
+    const [, key = ''] = name.split('/')
+    const call = (token: string) => statusOf(address, method, metadata(token), said[key] ?? { run })
+    expect({ name, ...(await call(nodeToken('near'))) }).toMatchObject({
+      ...{ name, code: status.PERMISSION_DENIED, details: expect.stringContaining('the node near') },
+    })
+    if (!fieldsOf(method).some((field) => ['run', 'head'].includes(field)) || key === 'SaveCheckpoint')
+      continue
+    expect({ name, ...(await call(nodeToken('far'))) }).toMatchObject({
+      ...{
+        name,
+        code: status.FAILED_PRECONDITION,
+        details: expect.stringContaining('does not hold the job'),
+      },
+    })
+  }
+  const own = metadata(nodeToken('far'))
+  const kept = await answerOf((done) => node.client.saveCheckpoint(said['SaveCheckpoint'] ?? {}, own, done))
+  const logs = await answerOf((done) => node.client.writeLogs(said['WriteLogs'] ?? {}, own, done))
+  expect([kept, logs]).toEqual([{ isKept: false }, { taken: [false] }])
+  expect(await deps.nodes.findBoot(node.bootId)).toMatchObject({ state: 'ready' }) // nobody said goodbye for it
+})
+
+test('a stream ends when its token runs out', async () => {
+  const { deps, address } = gateway
+  const user = await gateway.aUser('user')
+  const { kid = '', alg = '' } = jwt.decode(await gateway.tokenOf('user'), { complete: true })?.header ?? {}
+  const claims = jwt.decode(gateway.gateway.auth.tokens.issue(user)) as Record<string, unknown>
+  const boot = deps.newId()
+  await aRemoteNode(address, 'short', boot).register()
+  const { body } = await gateway.call('POST', '/v1/jobs', {
+    token: gateway.gateway.auth.tokens.issue(user),
+    body: { task: 'echo' },
+  })
+  const exp = Math.floor(Date.now() / 1000) - toleranceSeconds + 2
+  const token = jwt.sign({ ...claims, exp }, testSecret, {
+    header: { alg, typ: 'at+jwt', kid },
+  })
+  const submitting = gateway.jobs.submitStream(metadata(token))
+  submitting.write({ jobs: [{ task: 'echo' }] })
+  const streams = [
+    submitting,
+    gateway.jobs.watch({ id: body.id as string }, metadata(token)),
+    aRemoteNode(address, 'short', boot, nodeToken('short', 2 - toleranceSeconds)).work().call,
+  ]
+  const ends = streams.map(async (stream) => {
+    stream.on('error', () => undefined)
+    const ended = new Promise<StatusObject>((resolve) => stream.on('status', resolve))
+    await new Promise((resolve) => stream.once('data', resolve)) // it is open
+    return (await ended).code
+  })
+  expect(await Promise.all(ends)).toEqual(streams.map(() => status.UNAUTHENTICATED))
+})
+
+test('a stream ends when its user is disabled', async () => {
   const admin = await gateway.tokenOf('admin')
   for (const open of [
     (token: string) => gateway.jobs.submitStream(metadata(token)),

@@ -33,6 +33,7 @@ export function aRemoteNode(address: string, id: string, bootId: string, token =
   return {
     client,
     bootId,
+    registration: node,
     register: (changes: Partial<RegisterRequest> = {}) =>
       answerOf((done) => client.register({ ...node, ...changes }, metadata(token), done)),
     work: (hello: Partial<WorkHello> = {}) => openWork(client.work(metadata(token)), { bootId, ...hello }),

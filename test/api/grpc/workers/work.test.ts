@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { status } from '@grpc/grpc-js'
 import { cancelJob } from '../../../../queue/use-cases/cancel-job.ts'
-import { openTestGrpcGateway } from '../../../support/grpc.ts'
+import type { StoreBlobResponse__Output } from '../../../../proto/generated/noodle/v1/StoreBlobResponse.ts'
+import type { StoredArtifact } from '../../../../proto/generated/noodle/v1/StoredArtifact.ts'
+import { answerOf, metadata, openTestGrpcGateway } from '../../../support/grpc.ts'
 import { alice, dispatchJobs, stateOf, statesOf, submit } from '../../../support/test-queue.ts'
 import { aRemoteNode, nodeToken } from './a-node.ts'
 
@@ -125,6 +127,64 @@ test('a cancel makes the node look, and its answer says which', async () => {
   expect((await work.renew()).held).toEqual([{ jobId: id, fence: job.fence, cancelRequested: true }])
   await work.end(job, { failure: { code: 'CANCELLED', message: 'stopped', isFinal: true } })
   expect(await stateOf(deps, id)).toBe('cancelled')
+})
+
+test('the gateway holds runs to its limits, whatever their node believes', async () => {
+  const { deps, work, node } = await openNode({
+    ...{ RESULT_LIMIT_BYTES: '2000', CHECKPOINT_LIMIT_BYTES: '1024' },
+    ...{ ARTIFACT_LIMIT_BYTES: '100', ARTIFACT_LIMIT_COUNT: '2' },
+  })
+  await Promise.all([submit(deps), submit(deps)])
+  await dispatchJobs(deps)
+  const [first, second] = [await work.job(0), await work.job(1)]
+  const run = { bootId: node.bootId, jobId: first.jobId, fence: first.fence }
+  const token = metadata(nodeToken('far'))
+  const store = (artifact: string, bytes: number) =>
+    answerOf<StoreBlobResponse__Output>((done) => {
+      const call = node.client.storeBlob(token, done)
+      call.write({ head: { run, artifact, bytes } })
+      call.end({ data: Buffer.alloc(Math.max(0, bytes)) })
+    })
+  const keep = (...artifacts: StoredArtifact[]) =>
+    answerOf((done) => node.client.keepArtifacts({ run, artifacts }, token, done))
+  const checkpoint = (chars: number) =>
+    answerOf((done) =>
+      node.client.saveCheckpoint({ run, valueJson: Buffer.from(`"${'x'.repeat(chars)}"`) }, token, done),
+    )
+  const refused = (what: string) => ({
+    code: status.INVALID_ARGUMENT,
+    details: expect.stringContaining(what),
+  })
+
+  const a = await store('a', 60)
+  await store('a', 70) // again, in place of the first
+  await expect(store('b', 40)).rejects.toMatchObject(refused('100 of ARTIFACT_LIMIT_BYTES'))
+  await store('b', 30)
+  await expect(store('c', 0)).rejects.toMatchObject(refused('2 of ARTIFACT_LIMIT_COUNT'))
+  await expect(store('c', -50)).rejects.toMatchObject(refused('must not be negative'))
+  await expect(store('../d', 1)).rejects.toMatchObject(refused('head.artifact'))
+  const told = { name: 'a', bytes: 70, sha256: a.sha256 }
+  for (const [wrong, what] of [
+    [{ name: 'c' }, 'ARTIFACT_LIMIT_COUNT'],
+    [{ bytes: 71 }, 'ARTIFACT_LIMIT_BYTES'],
+    [{ bytes: -1 }, 'artifacts.0.bytes'],
+    [{ name: '../a' }, 'artifacts.0.name'],
+    [{ sha256: 'abc' }, 'artifacts.0.sha256'],
+  ] as const)
+    await expect(keep({ ...told, ...wrong })).rejects.toMatchObject(refused(what))
+  expect(await keep(told)).toEqual({ isKept: true })
+  await expect(checkpoint(1030)).rejects.toMatchObject(refused('CHECKPOINT_LIMIT_BYTES'))
+  expect(await checkpoint(1000)).toEqual({ isKept: true })
+
+  await expect(store('', 2001)).rejects.toMatchObject(refused('2000 of RESULT_LIMIT_BYTES'))
+  const stored = { bytes: 2001, sha256: a.sha256 }
+  for (const [job, end] of [
+    [first, success('x'.repeat(2000))],
+    [second, { success: { stored } }],
+  ] as const) {
+    expect(await work.end(job, end)).toMatchObject({ state: 'JOB_STATE_FAILED' })
+    expect(await deps.jobs.find(job.jobId, null)).toMatchObject({ error: { code: 'RESULT_TOO_LARGE' } })
+  }
 })
 
 test('a node that drains gets no more jobs, and one that was given up is told so', async () => {
