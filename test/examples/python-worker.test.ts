@@ -171,7 +171,7 @@ grpcPythonTest(
     const worker = startWorker(platform, 'one', { EFFECTS })
     await untilReady(platform, ['one'], worker)
     const token = await platform.token()
-    const jobs = [{ task: 'hold', payload: { file } }, { task: 'linger' }]
+    const jobs = [{ task: 'hold', payload: { file, quiet: true } }, { task: 'linger' }]
     const { body } = await platform.call('POST', '/v1/jobs/batch', { token, body: { jobs } })
     const begun = await waitFor(() => {
       const effects = existsSync(EFFECTS) ? readEffects(EFFECTS) : []
