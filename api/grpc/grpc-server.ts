@@ -26,17 +26,8 @@ export interface Offer {
   services: readonly Service[]
   /** How often open streams are asked whether their token still holds, in ms; default 5000. */
   recheckMs?: number
-  /** Default: the port and the authority of the gateway's own clients. */
-  door?: Door
-}
-
-/** Where a server listens, and whose certificates it takes. */
-export interface Door {
-  /** 0 for a free one. */
-  port: number
-  portOption: 'GRPC_PORT' | 'KEDA_PORT'
-  /** PEM; undefined asks clients for no certificate. */
-  clientCa: string | undefined
+  /** Whose port and certificates it has: those of the options that begin so; default GRPC. */
+  door?: 'GRPC' | 'KEDA'
 }
 
 export interface GrpcServer {
@@ -52,11 +43,9 @@ export interface GrpcServer {
  */
 export function makeGrpcServer(
   deps: GatewayDeps,
-  { protocol, statuses, services, recheckMs = 5000, door }: Offer,
+  { protocol, statuses, services, recheckMs = 5000, door = 'GRPC' }: Offer,
 ): GrpcServer {
   const { config } = deps
-  const { GRPC_PORT, GRPC_TLS_CLIENT_CA } = config
-  const own: Door = { port: GRPC_PORT, portOption: 'GRPC_PORT', clientCa: GRPC_TLS_CLIENT_CA }
   const served = new Map<string, Served>()
   const streams = makeOpenStreams(deps, recheckMs)
   const callServer = { deps, statuses, streams }
@@ -115,7 +104,7 @@ export function makeGrpcServer(
 
   return {
     async start() {
-      const port = await bind(server, config, door ?? own)
+      const port = await bind(server, config, door)
       await streams.start()
       return port
     },
@@ -143,21 +132,17 @@ function checked(
   return method
 }
 
-function bind(
-  server: Server,
-  config: GatewayDeps['config'],
-  { port, portOption, clientCa }: Door,
-): Promise<number> {
-  const { HOST } = config
+function bind(server: Server, config: GatewayDeps['config'], door: 'GRPC' | 'KEDA'): Promise<number> {
+  const { HOST, [`${door}_PORT` as const]: port } = config
   const host = HOST.includes(':') ? `[${HOST}]` : HOST
-  const credentials = credentialsOf(config, clientCa)
+  const credentials = credentialsOf(config, door)
   return new Promise((resolve, reject) => {
     server.bindAsync(`${host}:${String(port)}`, credentials, (error, bound) => {
       if (!error) resolve(bound)
       else if (error.message.includes('EADDRINUSE'))
         reject(
           new Error(
-            `Port ${String(port)} for gRPC is taken. Free it, or set ${portOption} to another; 0 listens nowhere.`,
+            `Port ${String(port)} for gRPC is taken. Free it, or set ${door}_PORT to another; 0 listens nowhere.`,
           ),
         )
       else reject(error)
@@ -165,12 +150,14 @@ function bind(
   })
 }
 
-function credentialsOf(config: GatewayDeps['config'], clientCa: string | undefined): ServerCredentials {
-  const { GRPC_TLS_CERT: cert, GRPC_TLS_KEY: key } = config
+function credentialsOf(config: GatewayDeps['config'], door: 'GRPC' | 'KEDA'): ServerCredentials {
+  const cert = config[`${door}_TLS_CERT`]
+  const key = config[`${door}_TLS_KEY`]
+  const clientCa = config[`${door}_TLS_CLIENT_CA`]
   if (cert === undefined && key === undefined && clientCa === undefined)
     return ServerCredentials.createInsecure()
   if (cert === undefined || key === undefined)
-    throw new Error('TLS for gRPC needs both GRPC_TLS_CERT and GRPC_TLS_KEY.')
+    throw new Error(`TLS for gRPC needs both ${door}_TLS_CERT and ${door}_TLS_KEY.`)
   const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }
   return ServerCredentials.createSsl(
     clientCa === undefined ? null : Buffer.from(clientCa),

@@ -35,11 +35,13 @@ export const grpcOptions = {
       'Where the gateway answers KEDA as an external scaler (docs/autoscaling.md), on the address of HOST; 0 for nowhere. KEDA sends no token: who reaches the port can read how many nodes a tier should have, and nothing else.',
     )
     .meta({ isOwn: true }),
-  KEDA_CLIENT_CA: pem
+  KEDA_TLS_CERT: pem
     .optional()
-    .describe(
-      'Whose client certificates are taken at KEDA_PORT, as PEM: then KEDA needs one. GRPC_TLS_CERT and GRPC_TLS_KEY are the certificate of the gateway there too.',
-    ),
+    .describe('The certificate chain of KEDA_PORT, as PEM, which turns TLS on there.'),
+  KEDA_TLS_KEY: pem.optional().describe('The private key of KEDA_TLS_CERT, as PEM.').meta({ secret: true }),
+  KEDA_TLS_CLIENT_CA: pem
+    .optional()
+    .describe('Whose client certificates are taken at KEDA_PORT, as PEM: then KEDA needs one (mutual TLS).'),
   GRPC_REFLECTION: flag
     .default(false)
     .describe(

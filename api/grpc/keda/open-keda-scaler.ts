@@ -10,7 +10,7 @@ import { externalScaler } from './external-scaler.ts'
  * @throws ConfigError where ops itself starts and stops nodes
  */
 export function openKedaScaler(deps: GatewayDeps): GrpcServer {
-  const { KEDA_PORT, KEDA_CLIENT_CA, SCALING_DRIVER } = deps.config
+  const { SCALING_DRIVER } = deps.config
   if (SCALING_DRIVER !== 'external')
     throw new ConfigError([
       `KEDA_PORT is for SCALING_DRIVER external: with ${SCALING_DRIVER} ${SCALING_DRIVER === 'none' ? 'nothing is decided' : 'ops starts and stops nodes as well'}.`,
@@ -20,6 +20,6 @@ export function openKedaScaler(deps: GatewayDeps): GrpcServer {
     protocol,
     statuses: makeStatuses(protocol),
     services: [externalScaler(deps)],
-    door: { port: KEDA_PORT, portOption: 'KEDA_PORT', clientCa: KEDA_CLIENT_CA },
+    door: 'KEDA',
   })
 }

@@ -140,7 +140,11 @@ test('nothing else is served at this port, with whatever token', async () => {
 certificateTest('with an authority for its clients nobody reads without a certificate of it', async () => {
   const pem = makeCertificates()
   const { clientOf, decide } = await openScaler({
-    ...{ GRPC_TLS_CERT: pem('server.crt'), GRPC_TLS_KEY: pem('server.key'), KEDA_CLIENT_CA: pem('ca.crt') },
+    ...{
+      KEDA_TLS_CERT: pem('server.crt'),
+      KEDA_TLS_KEY: pem('server.key'),
+      KEDA_TLS_CLIENT_CA: pem('ca.crt'),
+    },
   })
   await decide(2)
   const bytes = (name: string): Buffer => Buffer.from(pem(name))

@@ -7,8 +7,16 @@ import type { Manifest } from './kustomize.ts'
 const checkout = join(import.meta.dirname, '../../..')
 
 /** Where kubernetes-models keeps what it knows of a kind; its schemas and types are made from the API's own OpenAPI documents. */
-const moduleOf = ({ apiVersion, kind }: Manifest): string =>
-  `${apiVersion.startsWith('monitoring.coreos.com/') ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'}/${apiVersion}/${kind}`
+const moduleOf = ({ apiVersion, kind }: Manifest): string => {
+  const owner = Object.keys(others).find((group) => apiVersion.startsWith(group))
+  return `${others[owner ?? ''] ?? 'kubernetes-models'}/${apiVersion}/${kind}`
+}
+
+/** The same of what operators add to the API. */
+const others: Record<string, string> = {
+  'monitoring.coreos.com/': '@kubernetes-models/prometheus-operator',
+  'keda.sh/': '@kubernetes-models/keda',
+}
 
 /** What the API would refuse: fields that are missing or wrong, by its schemas. */
 export async function schemaFaults(manifests: readonly Manifest[]): Promise<string[]> {

@@ -32,6 +32,11 @@ export const mutants: Record<string, (policies: INetworkPolicy[]) => INetworkPol
     'noodle-gateway',
     ({ ingress }) => delete first(first(ingress).from).podSelector,
   ),
+  'KEDA in any namespace, and all that is in one with it': changed('noodle-keda', ({ ingress }) => {
+    const { podSelector = {} } = first(first(ingress).from)
+    first(ingress).from = [{ namespaceSelector: {} }, { podSelector }]
+  }),
+  'KEDA at all ports': changed('noodle-keda', ({ ingress }) => delete first(ingress).ports),
   'a policy that permits all': (policies) => [
     ...policies,
     {

@@ -19,6 +19,7 @@ export const sources = [
   ...[
     'a pod that calls itself ingress controller',
     'Prometheus',
+    'KEDA',
     "a stranger in Noodle's namespace",
     'the kubelet',
   ],
@@ -31,6 +32,7 @@ const tcp = (name: string, at: string, port: number): Target => ({ name, at, pro
 export const targets: Target[] = [
   tcp('gateway 8080', 'a master', 8080),
   tcp('gRPC 50051', 'a master', 50_051),
+  tcp('scaler 50052', 'a master', 50_052),
   tcp("master's metrics", 'a master', 9100),
   tcp("worker's metrics", 'a worker', 9100),
   { name: 'DNS, UDP', at: 'DNS', protocol: 'UDP', port: 53 },
@@ -63,6 +65,7 @@ export function placesOf(manifests: readonly Manifest[]): Map<string, Endpoint> 
     'another pod of its namespace': { ip: '10.244.1.3', pod: pod('traefik', label('whoami')) },
     'a pod that calls itself ingress controller': { ip: '10.244.1.4', pod: pod('default', label('traefik')) },
     Prometheus: { ip: '10.244.1.5', pod: pod('monitoring', label('prometheus')) },
+    KEDA: { ip: '10.244.1.12', pod: pod('keda', label('keda-operator')) },
     "a stranger in Noodle's namespace": { ip: '10.244.1.6', pod: pod('noodle', label('stranger')) },
     'the kubelet': { ...outside('10.0.1.1'), isNode: true },
     master: { ip: '10.244.1.7', pod: ownPod(manifests, 'noodle-master') },

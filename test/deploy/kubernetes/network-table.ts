@@ -8,11 +8,12 @@ import { sources, targets } from './network-places.ts'
 export type Verdicts = Record<string, Record<string, boolean>>
 
 /** Components that open something. */
-export const componentsWithRules = ['s3', 'internet-egress', 'monitoring', 'autoscaler', 'otlp']
+export const componentsWithRules = ['s3', 'internet-egress', 'monitoring', 'autoscaler', 'keda', 'otlp']
 
 const outsiders = new Set(['the internet', 'the ingress controller', 'another pod of its namespace'])
   .add('a pod that calls itself ingress controller')
   .add('Prometheus')
+  .add('KEDA')
   .add('the kubelet')
 const own = new Set(['a master', 'a worker'])
 
