@@ -8,6 +8,7 @@ import {
 import type { PackageDefinition } from '@grpc/proto-loader'
 import { servicesOf } from '../../proto/load-protocol.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
+import { widenConnections } from './flow-control.ts'
 import type { Method, Service } from './method.ts'
 import { makeOpenStreams } from './open-streams.ts'
 import { type Served, serveCall } from './serve-call.ts'
@@ -91,6 +92,7 @@ export function makeGrpcServer(
     server.addService(Object.fromEntries(raw), unused)
   }
 
+  let endWidening: (() => void) | undefined
   let stopped: Promise<void> | undefined
 
   async function stop(): Promise<void> {
@@ -100,10 +102,12 @@ export function makeGrpcServer(
     const cutOff = setTimeout(() => server.forceShutdown(), cutOffMs)
     await closed
     clearTimeout(cutOff)
+    endWidening?.()
   }
 
   return {
     async start() {
+      endWidening ??= widenConnections()
       const port = await bind(server, config, door)
       await streams.start()
       return port

@@ -1,3 +1,4 @@
+import { connect } from 'node:http2'
 import { expect, test } from '@jest/globals'
 import { type Metadata, status, type StatusObject } from '@grpc/grpc-js'
 import pg from 'pg'
@@ -41,6 +42,17 @@ test('a message past the limit is refused, also one that was small while it was 
   })
   await submit({ jobs: gzip }, { job: { task: 'echo' } }, metadata(token)) // compressed messages as such are taken
   expect(await listed(gateway, token)).toHaveLength(1)
+})
+
+test('a client may send a message of a thousand jobs without waiting for it to be read', async () => {
+  const gateway = await openTestGrpcGateway()
+  const session = connect(`http://${gateway.address}`)
+  cleanUp(() => session.close())
+  const path = '/noodle.v1.JobService/SubmitStream'
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
+  stream.resume().end()
+  await waitFor(() => session.remoteSettings.initialWindowSize === 1_048_576)
+  await waitFor(() => (session.state.remoteWindowSize ?? 0) > 1_000_000)
 })
 
 test('ten thousand entries of metadata are refused, and others are served', async () => {
