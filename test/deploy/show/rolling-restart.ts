@@ -3,6 +3,9 @@ import { checkNothingLost } from './ledger.ts'
 import { describeFailures, underLoad } from './load.ts'
 import { expectThat, type Scenario } from './scenario.ts'
 
+/** Below the 30 s after which Kubernetes kills, by default. */
+const stopWithinMs = 29_000
+
 /**
  * Restarts every container, one after the other, under load. Masters and workers: no request fails, not even at its first try. The stores and haproxy, of
  * which there is one each: what was refused meanwhile is acknowledged when it is sent again with its key. Then a master that hangs: nothing fails
@@ -13,16 +16,22 @@ export const rollingRestart: Scenario = (stack, client, { perSecond }) =>
     const failures = (): number => load.report.failures.length
     await sleep(3000)
     const seen: string[] = []
+    let longestStopMs = 0
 
     for (const container of (await stack.containers()).filter(({ service }) =>
       /^(master|worker)/.test(service),
     )) {
+      const askedAtMs = Date.now()
       await stack.docker('restart', '--time', '45', container.id)
+      const finishedAt = await stack.docker('inspect', '--format', '{{.State.FinishedAt}}', container.id)
+      longestStopMs = Math.max(longestStopMs, Date.parse(finishedAt.trim()) - askedAtMs)
       await stack.untilHealthy([container])
       await sleep(3000)
     }
     expectThat(failures() === 0, `Masters and workers: ${describeFailures(load.report)}`)
-    seen.push('masters and workers: 0 failed')
+    const longestStop = `the longest took ${(longestStopMs / 1000).toFixed(1)} s from SIGTERM to its end`
+    expectThat(longestStopMs < stopWithinMs, `Of masters and workers ${longestStop}.`)
+    seen.push(`masters and workers: 0 failed, ${longestStop}`)
 
     for (const service of ['redis-cache', 'redis', 'postgres', 'haproxy']) {
       const [container] = await stack.containers(service)
