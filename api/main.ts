@@ -14,7 +14,7 @@ import { makeConfigKeeper } from '../queue/use-cases/config-keeper.ts'
 import { makeFleetView } from '../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
-import { makeScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
+import { makeLiveScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeBlobLinks } from './blobs/blob-links.ts'
@@ -28,9 +28,13 @@ import { toEvent } from './logs/log-lines.ts'
 import { gatewayOptions } from './gateway-config.ts'
 import { makeGatewayStop, makeListener } from './gateway-stop.ts'
 
-const liveConfig = orExit(() => openConfig([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT']))
+const liveConfig = orExit(() =>
+  openConfig([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'], {
+    check: makeLiveScalingPolicies,
+  }),
+)
 const config = liveConfig.values
-const scalingPolicies = orExit(() => makeScalingPolicies(config.TIERS, config.SCALING_POLICIES))
+const scalingPolicies = makeLiveScalingPolicies(config)
 const log = makeLogger({
   level: () => config.LOG_LEVEL,
   format: config.LOG_FORMAT,

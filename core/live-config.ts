@@ -29,13 +29,20 @@ export interface Reloaded {
   restartNeeded: readonly OptionName[]
 }
 
-/** Reads the options of a process, and can do so again. @throws ConfigError */
+/**
+ * Reads the options of a process, and can do so again. `check` throws a ConfigError for what does not go together, now and at each reload.
+ * @throws ConfigError
+ */
 export function openConfig<K extends OptionName>(
   names: readonly K[],
-  env: NodeJS.ProcessEnv = ownEnvironment,
+  {
+    env = ownEnvironment,
+    check = () => undefined,
+  }: { env?: NodeJS.ProcessEnv; check?: (config: Readonly<Pick<Config, K>>) => void } = {},
 ): LiveConfig<K> {
   const wanted = [...new Set(names)]
   let current = readConfig(wanted, env)
+  check(current)
   let waiting: readonly K[] = []
   const values = Object.defineProperties(
     {},
@@ -52,7 +59,9 @@ export function openConfig<K extends OptionName>(
       const next = readConfig(wanted, env)
       const differing = wanted.filter((name) => JSON.stringify(next[name]) !== JSON.stringify(current[name]))
       const changed = differing.filter(isLive)
-      current = { ...current, ...Object.fromEntries(changed.map((name) => [name, next[name]])) }
+      const taken = { ...current, ...Object.fromEntries(changed.map((name) => [name, next[name]])) }
+      check(taken)
+      current = taken
       waiting = differing.filter((name) => !isLive(name))
       return { changed, restartNeeded: waiting }
     },

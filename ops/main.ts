@@ -9,7 +9,7 @@ import { makeMetricsEndpoint } from '../core/metrics-endpoint.ts'
 import { openQueue, queueOptions } from '../queue/open-queue.ts'
 import { migrateWhenUp } from '../queue/store/migrate.ts'
 import { makeConfigKeeper } from '../queue/use-cases/config-keeper.ts'
-import { makeScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
+import { makeLiveScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
 import { makeAutoscaler } from './autoscale/autoscaler.ts'
 import { closeDeadlineMs, driverOptions, openDriver } from './autoscale/open-driver.ts'
 import { makePatient } from './autoscale/patient-driver.ts'
@@ -30,21 +30,24 @@ import { makeTaskWatcher } from './roles/task-watcher.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
 
 const liveConfig = orExit(() =>
-  openConfig([
-    ...queueOptions,
-    ...driverOptions,
-    'SCALING_POLICIES',
-    'SCALING_START_SECONDS',
-    'CONCURRENCY',
-    'LOG_LEVEL',
-    'LOG_FORMAT',
-    'METRICS_PORT',
-    'METRICS_HOST',
-    'METRICS_NETWORKS',
-  ]),
+  openConfig(
+    [
+      ...queueOptions,
+      ...driverOptions,
+      'SCALING_POLICIES',
+      'SCALING_START_SECONDS',
+      'CONCURRENCY',
+      'LOG_LEVEL',
+      'LOG_FORMAT',
+      'METRICS_PORT',
+      'METRICS_HOST',
+      'METRICS_NETWORKS',
+    ],
+    { check: makeLiveScalingPolicies },
+  ),
 )
 const config = liveConfig.values
-const policies = orExit(() => makeScalingPolicies(config.TIERS, config.SCALING_POLICIES))
+const policies = makeLiveScalingPolicies(config)
 const log = makeLogger({
   level: () => config.LOG_LEVEL,
   format: config.LOG_FORMAT,

@@ -23,13 +23,13 @@ export function makeJobHolder(
     drainDeadlineMs: number
   },
 ): JobHolder {
-  const { runs, drainDeadlineMs, killGraceMs } = options
+  const { runs, drainDeadlineMs } = options
   const { log } = deps
   const abandon = new AbortController()
   let isHandingBack = false
 
   async function drain(): Promise<void> {
-    const graceMs = Math.min(killGraceMs, drainDeadlineMs)
+    const graceMs = Math.min(options.killGraceMs, drainDeadlineMs)
     if (!(await within(drainDeadlineMs - graceMs, runs.untilNone()))) {
       log.info('running jobs are stopped and handed back', { runs: runs.count() })
       isHandingBack = true

@@ -173,17 +173,32 @@ const lease = makeNodeLease(workerDeps, {
     containers.killAll()
   },
   onDraining: () => intake.stopIntake(),
-  killGraceMs: config.KILL_GRACE_MS,
+  get killGraceMs() {
+    return config.KILL_GRACE_MS
+  },
   report: () => ({ isDrained: intake.isDrained(), use: use.latest() }),
 })
-const logs = makeLogShipper(workerDeps, { limitBytes: config.LOG_LIMIT_BYTES })
+const logs = makeLogShipper(workerDeps, {
+  get limitBytes() {
+    return config.LOG_LIMIT_BYTES
+  },
+})
 const holder = makeJobHolder(workerDeps, {
   tasks: new Map(offered.map((task) => [task.offer.name, task])),
   resultBytes: config.RESULT_LIMIT_BYTES,
   readSecrets: platform.readSecrets,
-  blobs: makeRunBlobs(workerDeps, { bytes: config.ARTIFACT_LIMIT_BYTES, count: config.ARTIFACT_LIMIT_COUNT }),
+  blobs: makeRunBlobs(workerDeps, {
+    get bytes() {
+      return config.ARTIFACT_LIMIT_BYTES
+    },
+    get count() {
+      return config.ARTIFACT_LIMIT_COUNT
+    },
+  }),
   checkpointBytes: config.CHECKPOINT_LIMIT_BYTES,
-  killGraceMs: config.KILL_GRACE_MS,
+  get killGraceMs() {
+    return config.KILL_GRACE_MS
+  },
   drainDeadlineMs: config.DRAIN_DEADLINE_MS,
   hasLapsed: (boot) => lease.hasLapsed(boot),
   runs,

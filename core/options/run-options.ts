@@ -31,11 +31,11 @@ export const runOptions = {
   ARTIFACT_LIMIT_BYTES: integer(0, 5_368_709_120)
     .default(1_073_741_824)
     .describe('Most bytes of all artifacts of an attempt together; more fail it.')
-    .meta({ unit: 'bytes' }),
+    .meta({ unit: 'bytes', isLive: true }),
   ARTIFACT_LIMIT_COUNT: integer(0, 10_000)
     .default(100)
     .describe('Most artifacts of an attempt; more fail it.')
-    .meta({ unit: 'files' }),
+    .meta({ unit: 'files', isLive: true }),
   COMMAND_OUTPUT_BYTES: integer(1024, 16_777_216)
     .default(65_536)
     .describe('How much of the end of stdout and of stderr a command keeps.')
@@ -45,9 +45,9 @@ export const runOptions = {
     .describe(
       'How much of the log of an attempt is kept, from its begin; a last line tells how much was left out.',
     )
-    .meta({ unit: 'bytes' }),
+    .meta({ unit: 'bytes', isLive: true }),
   KILL_GRACE_MS: integer(0)
     .default(5000)
     .describe('Time between SIGTERM and SIGKILL for a job that timed out or was cancelled.')
-    .meta({ unit: 'ms' }),
+    .meta({ unit: 'ms', isLive: true }),
 }

@@ -70,7 +70,8 @@ export const scalingOptions = {
     .default({})
     .describe(
       'How tiers are scaled: a mapping of tiers to fields of their policy (docs/autoscaling.md), `default` for all that are silent about a field; JSON in an environment variable. The API changes them while it runs.',
-    ),
+    )
+    .meta({ isLive: true }),
   SCALING_START_SECONDS: integer(5, 86_400)
     .default(600)
     .describe('A node that is not up so long after it was asked for is stopped, and another asked for.')

@@ -31,6 +31,24 @@ export function makeScalingPolicies(
   return { of }
 }
 
+/** As makeScalingPolicies, of options that a reload changes. @throws ConfigError for those of now; those of a reload have to be checked before they are taken over */
+export function makeLiveScalingPolicies(config: {
+  readonly TIERS: readonly Tier[]
+  readonly SCALING_POLICIES: Readonly<Record<string, ScalingPolicyFields>>
+}): ScalingPolicies {
+  let configured = config.SCALING_POLICIES
+  let policies = makeScalingPolicies(config.TIERS, configured)
+  return {
+    of(tier, changes) {
+      if (configured !== config.SCALING_POLICIES) {
+        configured = config.SCALING_POLICIES
+        policies = makeScalingPolicies(config.TIERS, configured)
+      }
+      return policies.of(tier, changes)
+    },
+  }
+}
+
 /** What does not go together in a policy; null when all does. */
 export function misfitOf({
   mode,

@@ -14,7 +14,7 @@ function openWithFile<K extends OptionName>(names: readonly K[], text: string) {
   cleanUp(() => rmSync(dir, { recursive: true }))
   const write = (content: string) => writeFileSync(join(dir, 'test.yaml'), content)
   write(text)
-  return { config: openConfig(names, { NOODLE_ENV: 'test', NOODLE_CONFIG_DIR: dir }), write }
+  return { config: openConfig(names, { env: { NOODLE_ENV: 'test', NOODLE_CONFIG_DIR: dir } }), write }
 }
 
 test('a reload takes over live options where they are read, and names the others', () => {
@@ -48,8 +48,7 @@ test('a reload of something wrong changes nothing at all', () => {
 test('the hash is of what processes of a kind have in common, and tells nothing of secrets', () => {
   const hashOf = (env: Record<string, string>) =>
     openConfig(['CRASH_LIMIT', 'PORT', 'DATABASE_URL', 'NOODLE_TOKEN'], {
-      DATABASE_URL: 'postgres://u:one@db/noodle',
-      ...env,
+      env: { DATABASE_URL: 'postgres://u:one@db/noodle', ...env },
     }).hash()
   const usual = hashOf({})
   expect(usual).toMatch(/^[0-9a-f]{12}$/)

@@ -72,3 +72,37 @@ test('SIGHUP takes over what may change while a gateway runs, refuses the rest b
     ),
   )
 })
+
+test('SIGHUP changes the policies of scaling, unless they do not go together, and the limits of runs that begin after it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'noodle-config-'))
+  cleanUp(() => rmSync(dir, { recursive: true }))
+  const write = (text: string) => writeFileSync(join(dir, 'test.yaml'), text)
+  write('SCALING_POLICIES: { small: { max: 5 } }\nLOG_LIMIT_BYTES: 1024\n')
+  const platform = await startPlatform({
+    ...{ NOODLE_ENV: 'test', NOODLE_CONFIG_DIR: dir, LOG_LEVEL: 'info', TASK_COMMAND_ALLOW: 'seq' },
+  })
+  const worker = await platform.startWorker({ TIER: 'small' })
+  const token = await platform.token()
+  const maxOf = async () => (await platform.call('GET', '/v1/tiers/small/scaling', { token })).body.policy.max
+  const lastLine = async (): Promise<string> => {
+    const job = { task: 'command', payload: { argv: ['seq', '900'] } }
+    const prefer = { Prefer: 'wait=20' }
+    const { body } = await platform.call('POST', '/v1/jobs', { token, body: job, headers: prefer })
+    expect(body.state).toBe('succeeded')
+    const logs = await platform.call('GET', `/v1/jobs/${body.id}/logs?tail=1`, { token })
+    return logs.body.items[0].text
+  }
+  expect(await maxOf()).toBe(5)
+  expect(await lastLine()).toContain('left out')
+
+  write('SCALING_POLICIES: { small: { max: 6 } }\nLOG_LIMIT_BYTES: 100000\n')
+  for (const { child } of [platform.gateway, worker]) child.kill('SIGHUP')
+  await waitFor(async () => (await maxOf()) === 6)
+  await waitFor(() => worker.output().split('configuration applied').length === 3)
+  expect(await lastLine()).toBe('900')
+
+  write('SCALING_POLICIES: { small: { min: 8, max: 7 } }\n')
+  platform.gateway.child.kill('SIGHUP')
+  await waitFor(() => platform.gateway.output().includes('min is 8, more than max'))
+  expect(await maxOf()).toBe(6)
+})

@@ -62,7 +62,7 @@ export async function openTestGateway(
     { ...options, env: { ...settings, ...options.env } },
   )
   const env: NodeJS.ProcessEnv = { AUTH_JWT_SECRET: testSecret, ...settings }
-  const liveConfig = openConfig(gatewayOptions, env)
+  const liveConfig = openConfig(gatewayOptions, { env })
   const config = liveConfig.values
   const watch = makeJobWatch(deps)
   const fleet = makeFleetView(deps)

@@ -89,7 +89,9 @@ test('config diff compares files of environments with one another and with what 
     ],
   })
 
-  const config = openConfig(['CRASH_LIMIT', 'TIERS', 'DATABASE_URL'], { ...env, NOODLE_ENV: 'old' })
+  const config = openConfig(['CRASH_LIMIT', 'TIERS', 'DATABASE_URL'], {
+    env: { ...env, NOODLE_ENV: 'old' },
+  })
   const keeper = makeConfigKeeper(deps, { config, process: 'ops', instance: 'here:1' })
   await keeper.start()
   expect(await differencesOf('old', 'running')).toEqual({ code: 0, differences: [] })
