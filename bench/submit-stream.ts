@@ -21,12 +21,7 @@ export async function loadSubmitStream(
   const startedAt = performance.now()
   await Promise.all(
     Array.from({ length: streams }, async () => {
-      const stream = client.makeBidiStreamRequest(
-        path,
-        (message: Buffer) => message,
-        readOutcomes,
-        metadata,
-      )
+      const stream = client.makeBidiStreamRequest(path, (message: Buffer) => message, readOutcomes, metadata)
       let unanswered = 0
       const fill = (): void => {
         while (unanswered < 2 * count && left > 0) {
