@@ -5,12 +5,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
+import { openCgroups } from '../../workers/executors/open-cgroups.ts'
+import { mutualTls } from '../support/certificates.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { engineAddress, hasEngine, useTestImage } from '../support/container-test.ts'
 import { jwtSecret, type Platform, startPlatform } from '../support/platform.ts'
+import { python } from '../support/python-test.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const patience = { timeoutMs: 30_000 }
 const quick = { KILL_GRACE_MS: '100', DRAIN_DEADLINE_MS: '800', TIER: 'small,medium' }
+const image = useTestImage()
+const hasCgroups = canLimitCores()
+if (!hasCgroups) test.skip('cores of a remote run (skipped: no control groups to write to)', () => undefined)
+
+function canLimitCores(): boolean {
+  const cgroups = openCgroups('remote-probe')
+  cgroups?.removeAll()
+  return cgroups !== null
+}
+
 const secretsKey = 'a key for secrets of more than thirty-two bytes'
 
 function aFolder(files: Record<string, string> = {}): string {
@@ -48,6 +62,12 @@ export default defineTask({
   secrets: ['canary'],
   input: z.object({ file: z.string(), large: z.string().optional() }),
   async run(ctx) {
+    if (ctx.input.file === '') {
+      writeFileSync(ctx.artifacts + '/large.txt', 'x'.repeat(200))
+      ctx.progress(40)
+      ctx.progress(77, 'the last word')
+      return
+    }
     ctx.progress(40, 'on the way')
     ctx.log('told from afar, with ' + ctx.secrets.get('canary'))
     const before = ctx.lastCheckpoint
@@ -62,14 +82,84 @@ export default defineTask({
 })
 `
 
+const inPython = `
+from noodle import task
+
+@task(name="far-python")
+def run(ctx, input):
+    ctx.progress(30, "a third")
+    print("told by Python")
+    kept = ctx.last_checkpoint
+    ctx.checkpoint({"kept": input})
+    with open(ctx.artifacts + "/left.txt", "w") as f: f.write("left")
+    if ctx.attempt == 1: raise ValueError("not this time")
+    return kept
+`
+
+/** More than a run may use. */
+const hoard = 'head -c 200000000 /dev/zero | tail -c 200000000 | wc -c'
+
+/** Jobs whose ways to run are their own, with what becomes of each. */
+const kinds: { job: Record<string, unknown>; ends: Record<string, unknown> }[] = [
+  {
+    job: { task: 'far', payload: { file: '' }, retry: { maxAttempts: 3, backoffMs: 0 } },
+    ends: {
+      ...{ state: 'failed', attempt: 1, progress: 77, progressNote: 'the last word' },
+      error: { code: 'ARTIFACTS_TOO_LARGE', message: expect.stringContaining('on this gateway') },
+    },
+  },
+  {
+    job: {
+      task: 'command',
+      payload: { argv: ['sh', '-c', `set -e; x=$(${hoard}); test "$x" = 200000000`] },
+      ...{ resources: { memoryMb: 64 }, retry: { maxAttempts: 1 } },
+    },
+    ends: { state: 'failed', error: { code: 'OUT_OF_MEMORY' } },
+  },
+  {
+    job: {
+      task: 'command',
+      payload: { argv: ['sh', '-c', 'i=0; while [ $i -lt 1500000 ]; do i=$((i+1)); done'] },
+      ...{ resources: { cpu: 0.5 }, timeoutMs: 600, retry: { maxAttempts: 1 } },
+    },
+    ends: { state: 'failed', error: { code: 'TIMEOUT' } },
+  },
+  ...(python === null
+    ? []
+    : [
+        {
+          job: { task: 'far-python', payload: 7, retry: { maxAttempts: 2, backoffMs: 0 } },
+          ends: { state: 'succeeded', attempt: 2, result: { kept: 7 } },
+        },
+      ]),
+  ...(hasEngine
+    ? [
+        {
+          job: {
+            task: 'container',
+            payload: { image, argv: ['sh', '-c', 'echo inside; exit 3'] },
+            retry: { maxAttempts: 1 },
+          },
+          ends: { state: 'failed', error: { code: 'EXIT_CODE' } },
+        },
+      ]
+    : []),
+]
+
 test('a worker that knows only MASTER_HOST does all that one beside the stores does', async () => {
-  const folder = aFolder({ 'far.task.ts': task })
-  const platform = await startPlatform({ SECRETS_KEY: secretsKey, LEASE_SECONDS: '4' })
+  const folder = aFolder({ 'far.task.ts': task, ...(python !== null && { 'far.task.py': inPython }) })
+  const platform = await startPlatform({
+    ...{ SECRETS_KEY: secretsKey, LEASE_SECONDS: '4', ARTIFACT_LIMIT_BYTES: '100' },
+  })
   const token = await platform.token()
   expect(
     (await platform.call('PUT', '/v1/secrets/canary', { token, body: { value: 'a planted secret' } })).status,
   ).toBeLessThan(300)
-  const env = { TASKS_DIR: folder, TASK_COMMAND_ALLOW: 'sh', NODE_GPUS: '2', ...quick }
+  const containers = { TASK_CONTAINER_ENGINE: engineAddress, TASK_CONTAINER_IMAGES: image }
+  const env = {
+    ...{ TASKS_DIR: folder, TASK_COMMAND_ALLOW: 'sh', NODE_GPUS: '2', ...quick },
+    ...(hasEngine && containers),
+  }
   const cli = join(import.meta.dirname, '../../ops/cli/main.ts')
   const { stdout: given } = await promisify(execFile)(process.execPath, [cli, 'token', '--node', 'far-1'], {
     env: { PATH: process.env['PATH'], AUTH_JWT_SECRET: jwtSecret },
@@ -107,6 +197,16 @@ test('a worker that knows only MASTER_HOST does all that one beside the stores d
   )
   const artifacts = await read(platform, `${far}/artifacts`)
   expect(artifacts.items).toMatchObject([{ name: 'made.txt', bytes: 9 }])
+
+  const ids = await Promise.all(kinds.map(({ job }) => submit(platform, job)))
+  const ends = await Promise.all(ids.map((id) => ended(platform, id)))
+  expect(ends).toMatchObject(kinds.map((kind) => kind.ends))
+  const [, , spinning] = ends
+  if (hasCgroups) expect(spinning.usage.cpuMs).toBeLessThan(0.5 * spinning.usage.wallMs + 150)
+  for (const [i, { job }] of kinds.entries()) {
+    const told = { 'far-python': 'told by Python', container: 'inside' }[job['task'] as string]
+    if (told) expect(JSON.stringify(await read(platform, `${ids[i] ?? ''}/logs`))).toContain(told)
+  }
 }, 90_000)
 
 test('a gateway that freezes, stops or dies costs no run: its nodes go on, and end their jobs by way of another', async () => {
@@ -167,10 +267,11 @@ test('a gateway that freezes, stops or dies costs no run: its nodes go on, and e
   )
 }, 90_000)
 
-test('a gateway that stops goes on storing what its nodes tell until another one has taken them', async () => {
+test('a gateway that stops goes on storing what its nodes tell until another one has taken them, over TLS with certificates too', async () => {
   const folder = aFolder()
-  const platform = await startPlatform({ LEASE_SECONDS: '6', SHUTDOWN_DELAY_MS: '3000' })
-  const worker = await platform.startRemoteWorker({ TASK_COMMAND_ALLOW: 'sh', ...quick })
+  const tls = mutualTls()
+  const platform = await startPlatform({ LEASE_SECONDS: '6', SHUTDOWN_DELAY_MS: '3000', ...tls.gateway })
+  const worker = await platform.startRemoteWorker({ TASK_COMMAND_ALLOW: 'sh', ...tls.worker, ...quick })
   const script = `echo x >> ${folder}/runs; while [ ! -e ${folder}/go ]; do sleep 0.05; done`
   const id = await submit(platform, { task: 'command', payload: { argv: ['sh', '-c', script] } })
   await waitFor(() => existsSync(join(folder, 'runs')), patience)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from '@jest/globals'
+import { mutualTls } from '../support/certificates.ts'
 import { exampleOf } from '../support/doc-example.ts'
 import { freePort, jwtSecret, type Platform, startPlatform, startProcess } from '../support/platform.ts'
 import { environmentOf, grpcPython, grpcPythonTest } from '../support/python-grpc-test.ts'
@@ -332,13 +333,15 @@ grpcPythonTest(
 )
 
 grpcPythonTest(
-  'the worker of docs/python.md runs as it stands there; one that may not is told why',
+  'the worker of docs/python.md runs as it stands there, over TLS with certificates too; one that may not is told why',
   async () => {
-    const platform = await startPlatform()
+    const tls = mutualTls()
+    const platform = await startPlatform(tls.gateway)
     const file = join(aFolder(), 'count.py')
     writeFileSync(file, exampleOf('python.md', 'python', 'A worker in twenty lines'))
-    const worker = startWorker(platform, 'docs', {}, file)
+    const worker = startWorker(platform, 'docs', tls.worker, file)
     const refused = startWorker(platform, 'stranger', {
+      ...tls.worker,
       AUTH_JWT_SECRET: 'another secret of thirty-two bytes',
     })
     const lost = startWorker(platform, 'lost', { MASTER_HOST: '' })

@@ -7,6 +7,7 @@ import { cleanUp } from './clean-up.ts'
 
 /** Skipped, and said to be, where there is no openssl to make certificates. */
 export const certificateTest = hasOpenssl() ? test : test.skip
+if (!hasOpenssl()) test.skip('TLS (skipped: it needs openssl)', () => undefined)
 
 function hasOpenssl(): boolean {
   try {
@@ -14,6 +15,18 @@ function hasOpenssl(): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** Options of a gateway that asks for certificates, and of workers that have one; none where there is no openssl. */
+export function mutualTls() {
+  if (!hasOpenssl()) return { gateway: {}, worker: {} }
+  const pem = makeCertificates()
+  const cert = { GRPC_TLS_CERT: pem('server.crt'), GRPC_TLS_KEY: pem('server.key') }
+  const own = { MASTER_TLS_CERT: pem('client.crt'), MASTER_TLS_KEY: pem('client.key') }
+  return {
+    gateway: { ...cert, GRPC_TLS_CLIENT_CA: pem('ca.crt') },
+    worker: { ...own, MASTER_TLS_CA: pem('ca.crt') },
   }
 }
 
@@ -40,7 +53,7 @@ export function makeCertificates(): (name: string) => string {
   authority('ca')
   authority('other')
   for (const name of ['server', 'client']) {
-    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost']
+    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
     openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, ...subject)
     openssl(
       'x509',

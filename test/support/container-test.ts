@@ -10,6 +10,8 @@ import { cleanUp } from './clean-up.ts'
 export const engineAddress = process.env['NOODLE_TEST_ENGINE'] ?? 'unix:///var/run/docker.sock'
 const missing = whatIsMissing()
 
+export const hasEngine = missing === null
+
 /** `test` for what runs containers; skipped, and said to be, where there is no engine. */
 export const containerTest = missing === null ? test : test.skip
 if (missing !== null) test.skip(`containers (skipped: they need ${missing})`, () => undefined)

@@ -43,9 +43,9 @@ const retireTrustedMs = 2000
 /** The same of one that is late: so long that what is on its way may come. */
 const retireDoubtedMs = 100
 const longestPauseMs = 1000
-/** Before a token runs out the stream moves to one with the next. */
+/** Before a token runs out the stream moves to one with the next, so long after its begin, and not more often than that. */
 const moveAt = 0.8
-const leastMoveMs = 10_000
+const usualLeastMoveMs = 10_000
 
 export function makeGatewayLink(options: {
   clients: GatewayClients
@@ -54,10 +54,12 @@ export function makeGatewayLink(options: {
   /** When the token of now runs out, in ms since 1970; undefined when that is not known. */
   tokenEndMs: () => number | undefined
   leaseMs: number
+  /** Default 10 s. */
+  leastMoveMs?: number
   log: Logger
   metrics: Pick<Metrics, 'gatewayConnections'>
 }): GatewayLink {
-  const { clients, addresses, leaseMs, log, metrics } = options
+  const { clients, addresses, leaseMs, leastMoveMs = usualLeastMoveMs, log, metrics } = options
   /** Enough for a gateway that works; then another one is asked. */
   const welcomeMs = Math.max(1000, leaseMs * 0.25)
   const stopping = new AbortController()
