@@ -5,11 +5,12 @@ import express from 'express'
 import helmet from 'helmet'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { dashboardLogin, requireDashboardLogin } from './login.ts'
+import { scalingPages } from './scaling-pages.ts'
 
 const basePath = '/admin/queues'
 
 /**
- * Bull Board for who may manage, behind a browser login with the same accounts. It only looks: what stands in BullMQ are hints, and to retry or to remove
+ * Pages behind a browser login with the accounts of the API: scaling for who may read, and Bull Board for who may manage. The board only looks: what stands in BullMQ are hints, and to retry or to remove
  * one there would change no job; that is what replay and cancel are for.
  */
 export function dashboardRouter(deps: GatewayDeps): express.Router {
@@ -32,7 +33,10 @@ export function dashboardRouter(deps: GatewayDeps): express.Router {
         hideDocsLink: true,
         hideRedisDetails: true,
         showWorkers: false,
-        miscLinks: [{ text: 'API reference', url: '/docs' }],
+        miscLinks: [
+          { text: 'Scaling', url: '/admin/scaling' },
+          { text: 'API reference', url: '/docs' },
+        ],
       },
     },
   })
@@ -56,7 +60,13 @@ export function dashboardRouter(deps: GatewayDeps): express.Router {
     }),
   )
   router.use(dashboardLogin(deps))
-  router.use('/queues', requireDashboardLogin(deps), onlyReading, server.getRouter() as express.Router)
+  router.use('/scaling', scalingPages(deps))
+  router.use(
+    '/queues',
+    requireDashboardLogin(deps, 'manage', 'see the queues: that takes the role admin'),
+    onlyReading,
+    server.getRouter() as express.Router,
+  )
   return router
 }
 

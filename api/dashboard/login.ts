@@ -1,6 +1,6 @@
 import express from 'express'
 import { QueueError } from '../../queue/domain/errors.ts'
-import { permissionsOfRole } from '../../queue/domain/user.ts'
+import { type Permission, permissionsOfRole } from '../../queue/domain/user.ts'
 import { dashboardSeconds } from '../auth/auth.ts'
 import { checkLogin } from '../auth/sessions.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
@@ -37,8 +37,13 @@ export function dashboardLogin(deps: GatewayDeps): express.Router {
         { address: request.ip ?? '', requestId: contextOf(response).requestId },
         { username, password },
       )
-      if (!permissionsOfRole[user.role].includes('manage')) {
-        page(response, 403, refusedPage(user.username))
+      const may = permissionsOfRole[user.role]
+      if (!may.includes('read')) {
+        page(
+          response,
+          403,
+          refusedPage(user.username, `see anything here: the role ${user.role} is for nodes`),
+        )
         return
       }
       response.cookie(cookieName, deps.auth.dashboard.tokens.issue(user), {
@@ -48,7 +53,7 @@ export function dashboardLogin(deps: GatewayDeps): express.Router {
         path: '/admin',
         maxAge: dashboardSeconds * 1000,
       })
-      response.redirect(303, '/admin/queues/')
+      response.redirect(303, may.includes('manage') ? '/admin/queues/' : '/admin/scaling')
     } catch (error) {
       if (!(error instanceof QueueError) || (error.kind !== 'unauthenticated' && error.kind !== 'limited'))
         throw error
@@ -64,15 +69,23 @@ export function dashboardLogin(deps: GatewayDeps): express.Router {
   return router
 }
 
-/** Lets through who is logged in with the permission to manage; a browser without a login is sent to it. */
-export function requireDashboardLogin(deps: GatewayDeps): express.RequestHandler {
+/**
+ * Lets through who is logged in with a permission, and puts who it is into the request's context; a browser without a login is sent to it.
+ * @param what completes "… may not"
+ */
+export function requireDashboardLogin(
+  deps: GatewayDeps,
+  permission: Permission,
+  what: string,
+): express.RequestHandler {
   return async (request, response, next) => {
     const token = readCookie(request.get('Cookie'))
     try {
       if (token === undefined) throw new QueueError('BAD_TOKEN', 'Log in first.')
       const actor = await deps.auth.dashboard.authenticate(token)
-      if (permissionsOfRole[actor.role].includes('manage')) next()
-      else page(response, 403, refusedPage(actor.username))
+      contextOf(response).actor = actor
+      if (permissionsOfRole[actor.role].includes(permission)) next()
+      else page(response, 403, refusedPage(actor.username, what))
     } catch (error) {
       if (!(error instanceof QueueError) || error.kind !== 'unauthenticated') throw error
       if (request.accepts(['json', 'html']) === 'html' || request.path === '/')
@@ -82,8 +95,8 @@ export function requireDashboardLogin(deps: GatewayDeps): express.RequestHandler
   }
 }
 
-/** A form of another site can't log anybody in or out (Fetch Metadata; Origin where a browser does not send it). */
-const requireSameOrigin: express.RequestHandler = (request, response, next) => {
+/** A form of another site does nothing here (Fetch Metadata; Origin where a browser does not send it). */
+export const requireSameOrigin: express.RequestHandler = (request, response, next) => {
   const site = request.get('Sec-Fetch-Site')
   const origin = request.get('Origin')
   const isOwn =
@@ -106,6 +119,6 @@ function readCookie(header: string | undefined): string | undefined {
   return pair?.slice(cookieName.length + 1)
 }
 
-function page(response: express.Response, status: number, html: string): void {
+export function page(response: express.Response, status: number, html: string): void {
   response.status(status).set('Cache-Control', 'no-store').type('html').send(html)
 }

@@ -1,3 +1,5 @@
+import { escapeHtml, htmlPage } from './html.ts'
+
 const style = `
   :root { color-scheme: light dark; font-family: system-ui, sans-serif; }
   body { display: grid; place-content: center; min-height: 100vh; margin: 0; }
@@ -8,25 +10,11 @@ const style = `
   [role=alert] { padding: .6rem; border-left: .3rem solid #c33; background: #c332; }
 `
 
-function html(title: string, content: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title} · Noodle</title>
-<style>${style}</style>
-</head>
-<body><main>${content}</main></body>
-</html>
-`
-}
-
 /** The login form; with what went wrong the time before. It works without scripts. */
 export function loginPage(problem?: string): string {
-  return html(
-    'Log in',
-    `<h1>Noodle</h1>
+  return htmlPage(
+    { title: 'Log in', style },
+    `<main><h1>Noodle</h1>
 ${problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`}
 <form method="post" action="/admin/login">
 <label for="username">User name</label>
@@ -34,27 +22,16 @@ ${problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`}
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" maxlength="1024" required>
 <button>Log in</button>
-</form>`,
+</form></main>`,
   )
 }
 
-/** For who is known but may not manage; null for a request that came from another site. */
-export function refusedPage(username: string | null): string {
-  return html(
-    'Not permitted',
-    `<h1>Not permitted</h1>
-<p role="alert">${username === null ? 'This request came from another site.' : `${escapeHtml(username)} may not see the queues: that takes the role admin.`}</p>
-<form method="post" action="/admin/logout"><button>Log in as somebody else</button></form>`,
+/** For who is known but may not see `what`; null for a request that came from another site. */
+export function refusedPage(username: string | null, what = ''): string {
+  return htmlPage(
+    { title: 'Not permitted', style },
+    `<main><h1>Not permitted</h1>
+<p role="alert">${username === null ? 'This request came from another site.' : `${escapeHtml(username)} may not ${what}.`}</p>
+<form method="post" action="/admin/logout"><button>Log in as somebody else</button></form></main>`,
   )
-}
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  }
-  return text.replace(/[&<>"']/g, (char) => entities[char] ?? char)
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { parseDuration } from './durations.ts'
+import { parseDuration } from '../../core/durations.ts'
 
 /*
  * Parsers for options; what they refuse is wrong usage, and told with the option's name.

@@ -1,6 +1,6 @@
 import { isTerminal } from '../../queue/domain/job-state.ts'
 import type { JobView } from './api-views.ts'
-import { showDuration, showRelative } from './durations.ts'
+import { showDuration, showRelative } from '../../core/durations.ts'
 import { pairsOf } from './table.ts'
 import { showBytes } from './bytes.ts'
 import { coloured, oneLine } from './text.ts'

@@ -14,6 +14,7 @@ beforeAll(async () => {
   for (const [username, role] of [
     ['root', 'admin'],
     ['plain', 'user'],
+    ['node', 'worker'],
   ] as const) {
     await gateway.deps.users.insert({
       id: gateway.deps.newId(),
@@ -45,16 +46,21 @@ async function logIn(username: string, headers: Record<string, string> = {}) {
   }
 }
 
+const cookieOf = ({ cookie }: { cookie: string | null }): string => cookie?.split(';')[0] ?? ''
+
 const get = (path: string, cookie: string) =>
   fetch(gateway.url + path, { headers: { Cookie: cookie, Accept: 'application/json' }, redirect: 'manual' })
 
-test('an admin gets a cookie that scripts and other sites can not use, a user is refused, and nobody is sent to the login', async () => {
+test('an admin gets a cookie that scripts and other sites can not use, a user one that opens less, and nobody is sent to the login', async () => {
   const admin = await logIn('root')
   expect(admin).toMatchObject({ status: 303, place: '/admin/queues/' })
   expect(admin.cookie).toMatch(
     /^noodle_admin=[^;]+; Max-Age=28800; Path=\/admin; Expires=[^;]+; HttpOnly; SameSite=Strict$/,
   )
-  expect(await logIn('plain')).toMatchObject({ status: 403, cookie: null })
+  const user = await logIn('plain')
+  expect(user).toMatchObject({ status: 303, place: '/admin/scaling' })
+  expect((await get('/admin/queues/api/queues', cookieOf(user))).status).toBe(403)
+  expect(await logIn('node')).toMatchObject({ status: 403, cookie: null })
   const anonymous = await fetch(`${gateway.url}/admin/queues/`, {
     headers: { Accept: 'text/html' },
     redirect: 'manual',
@@ -76,7 +82,7 @@ test('an API token does not open the board', async () => {
 })
 
 test('the board shows ids and nothing of the payload, and changes nothing', async () => {
-  const cookie = (await logIn('root')).cookie?.split(';')[0] ?? ''
+  const cookie = cookieOf(await logIn('root'))
   const text = await (
     await get('/admin/queues/api/queues?activeQueue=small&page=1&jobsPerPage=10', cookie)
   ).text()
@@ -127,11 +133,13 @@ pageTest('in a browser, a user is told why the board stays closed', async (brows
   await page.fill('#username', 'plain')
   await page.fill('#password', password)
   await page.click('button')
+  await page.waitForURL('**/admin/scaling')
+  await page.goto(`${gateway.url}/admin/queues`)
   await page
     .getByRole('alert')
     .getByText('plain may not see the queues: that takes the role admin.')
     .waitFor()
-  await page.goto(`${gateway.url}/admin/queues`)
+  await page.getByRole('button', { name: 'Log in as somebody else' }).click()
   await page.getByLabel('User name').waitFor()
 })
 

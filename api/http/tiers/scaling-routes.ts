@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { QueueError } from '../../../queue/domain/errors.ts'
-import { misfitOf } from '../../../queue/use-cases/scaling-policies.ts'
+import { changeScalingPolicy } from '../../../queue/use-cases/change-scaling-policy.ts'
 import { knownTier } from '../../../queue/use-cases/scaling-target.ts'
 import { numberText, pageOf } from '../../contract/page-shapes.ts'
 import {
@@ -55,14 +54,9 @@ export const scalingRoutes = (deps: GatewayDeps) => [
       422: { description: 'Fields that do not go together' },
     },
     async handle(call) {
-      const tier = knownTier(deps.queue, call.params.tier)
-      const state = await deps.queue.scaling.findState(tier)
-      const changed = Object.entries({ ...state?.policy, ...call.body }).filter(([, value]) => value !== null)
-      const misfit = misfitOf(deps.scalingPolicies.of(tier, Object.fromEntries(changed)))
-      if (misfit)
-        throw new QueueError('POLICY_MISFIT', `${misfit.path} ${misfit.message}.`, { fields: [misfit] })
-      await deps.queue.scaling.changePolicy(tier, call.body)
-      await audit(deps, call, 'scaling.change', tier, { changes: JSON.stringify(call.body) })
+      const { params: asked, body } = call
+      const tier = await changeScalingPolicy(deps.queue, deps.scalingPolicies, asked.tier, body)
+      await audit(deps, call, 'scaling.change', tier, { changes: JSON.stringify(body) })
       return { status: 200, body: await viewOf(deps, tier, 20) }
     },
   }),

@@ -13,7 +13,7 @@ import {
 } from '../configuration/settings.ts'
 import { environmentOf, type Validation, validateFile, validateHere } from '../configuration/validate-file.ts'
 import { wholeNumber } from '../arguments.ts'
-import { showRelative } from '../durations.ts'
+import { showRelative } from '../../../core/durations.ts'
 import { tableOf } from '../table.ts'
 
 export function addConfig(program: Command, cli: Cli): void {

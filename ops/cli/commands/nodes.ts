@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { NodeView } from '../api-views.ts'
 import type { Cli } from '../cli.ts'
-import { showRelative } from '../durations.ts'
+import { showRelative } from '../../../core/durations.ts'
 import { tableOf } from '../table.ts'
 
 export function addNodes(program: Command, cli: Cli): void {

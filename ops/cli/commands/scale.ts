@@ -4,7 +4,7 @@ import type { AdviceView, ScalingPolicyView, ScalingView } from '../api-views.ts
 import { duration, timeOrDelay, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
-import { showDuration, showRelative } from '../durations.ts'
+import { showDuration, showRelative } from '../../../core/durations.ts'
 import { tableOf } from '../table.ts'
 
 interface ScaleFlags {

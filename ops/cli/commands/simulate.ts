@@ -16,7 +16,7 @@ import { type Trace, TraceError, readTrace } from '../../autoscale/simulate/trac
 import { duration, positiveNumber, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
-import { showDuration } from '../durations.ts'
+import { showDuration } from '../../../core/durations.ts'
 import { readText } from '../read-input.ts'
 import { tableOf } from '../table.ts'
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Page } from '../api-client.ts'
 import type { TierView } from '../api-views.ts'
 import type { Cli } from '../cli.ts'
-import { showDuration } from '../durations.ts'
+import { showDuration } from '../../../core/durations.ts'
 import { tableOf } from '../table.ts'
 
 export function addTiers(program: Command, cli: Cli): void {

@@ -5,7 +5,7 @@ import type { ApiClient } from '../api-client.ts'
 import type { UserView } from '../api-views.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
-import { showRelative } from '../durations.ts'
+import { showRelative } from '../../../core/durations.ts'
 import { readPassword } from '../read-password.ts'
 import { tableOf } from '../table.ts'
 

@@ -1,6 +1,6 @@
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
 import { listTiers, type TierStatus } from '../../../queue/use-cases/tier-status.ts'
-import { showDuration } from '../durations.ts'
+import { showDuration } from '../../../core/durations.ts'
 import { failure, type Finding, ok, warning } from './finding.ts'
 
 /** A due job waits this long only when nodes are few or do not take jobs. */

@@ -4,7 +4,7 @@ import {
   type PostgresDiagnosis,
   type RedisDiagnosis,
 } from '../../../queue/store/diagnose.ts'
-import { showDuration } from '../durations.ts'
+import { showDuration } from '../../../core/durations.ts'
 import { failure, type Finding, ok, warning } from './finding.ts'
 
 /** scripts/setup asks for the same. */
