@@ -51,10 +51,10 @@ noodle config diff staging production # two environments, or two files by their 
 noodle config diff production         # an environment and what runs
 noodle config history                 # which process took which configuration, when, and what was new in it
 \`\`\``,
-    `SIGHUP lets a process read its files and secret files again. Options that are \`live\` below change at once. A new value of any other is not taken over:
+    `SIGHUP lets a process read its files and secret files again. Options that are \`live\` below change at once; a run that has begun keeps its limits. A new value of any other is not taken over:
 the log names the option and says that a restart is needed, and so does \`config.restartNeeded\` in \`/ready\`. When anything in the file is wrong, all stays as
 it was, and the log says what is wrong. Variables of the environment can't change while a process runs. A container's master passes
-SIGHUP on (\`docker compose kill -s HUP master\`); \`npm start\` takes it as the end of its terminal, and stops.`,
+SIGHUP on (\`docker compose kill -s HUP master\`, and workers by their names); \`npm start\` takes it as the end of its terminal, and stops.`,
     `A process tells the hash of its configuration in its log, in the metric \`noodle_config_info\` and, a gateway, in \`/ready\`: processes of a kind that are
 configured alike have the same. Secrets enter it only by whether they are set, and URLs without user, password and query; so a changed password does
 not change the hash. Options that tell a process from its neighbours (\`PORT\`, \`NODE_ID\`) are left out
