@@ -91,17 +91,7 @@ export function makeNoodle(
         stop,
       }
     },
-    async fill(count) {
-      const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
-      for (let left = count; left > 0; left -= 10_000)
-        await pool.query(insert, [
-          Array.from({ length: Math.min(10_000, left) }, () => uuidv7()),
-          payload,
-          isAlone ? 1 : 0,
-        ])
-      await pool.query('VACUUM ANALYZE jobs')
-      await pool.end()
-    },
+    fill: (count) => fillNoodle(databaseUrl, count, isAlone ? 1 : 0),
     async startBackground() {
       const ops = await startChild(main('ops'), env())
       return { pids: { ops: pidOf(ops.child) }, stop: ops.stop }
@@ -139,6 +129,18 @@ export function makeNoodle(
       }
     },
   }
+}
+
+/** Has so many jobs wait, each asking for so many GPUs. */
+export async function fillNoodle(databaseUrl: string, count: number, gpu = 0): Promise<void> {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 })
+  for (let left = count; left > 0; left -= 10_000)
+    await pool.query(insert, [
+      Array.from({ length: Math.min(10_000, left) }, () => uuidv7()),
+      ...[payload, gpu],
+    ])
+  await pool.query('VACUUM ANALYZE jobs')
+  await pool.end()
 }
 
 /** Accepted jobs as the gateway stores them, with their acceptance events. */

@@ -127,7 +127,6 @@ function lookAt(
         jobs: started.length,
         late: started.filter(({ waitedMs }) => waitedMs > targetWaitMs).length,
       },
-      held: 0,
     },
     usage: usageOf(nodes, idleBelow),
     nodes,

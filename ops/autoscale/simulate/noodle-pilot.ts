@@ -113,7 +113,7 @@ export function makeNoodlePilot(
       const signals: TierSignals = {
         tier: 'simulated',
         nowMs: startMs + now * 1000,
-        demand: { tasks: demandOf(), arrivals: { ...arrivals }, starts: { ...starts }, held: 0 },
+        demand: { tasks: demandOf(), arrivals: { ...arrivals }, starts: { ...starts } },
         fleet: {
           slotsPerNode: view.slotsPerNode,
           ready: view.ready,

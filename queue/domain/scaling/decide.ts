@@ -62,7 +62,6 @@ export function decide(signals: TierSignals, policy: ScalingPolicy, history: Sca
   Object.assign(inputs, {
     waitingJobs: sum(demand, ({ waiting: jobs }) => jobs),
     runningJobs: sum(demand, ({ running }) => running),
-    heldJobs: demand.held,
     unfitJobs: unfit,
     ready: fleet.ready,
     starting: fleet.startingSeconds.length,

@@ -12,15 +12,13 @@ export interface TierSignals {
   usage: Usage | null
 }
 
-/** Work that nodes of the tier could do. What a cap, a pause or a rate limit holds back is no demand: a node more would not start it. */
+/** Work that nodes of the tier could do. What something else than slots holds back is no demand: a node more would not start it. */
 export interface Demand {
   tasks: readonly TaskDemand[]
   /** Since the last signals. */
   arrivals: Arrivals
   /** Jobs that started since the last signals, and how many of them had waited longer than the target. */
   starts: { jobs: number; late: number }
-  /** Jobs that wait and are no demand, for the explanation. */
-  held: number
 }
 
 export interface TaskDemand {

@@ -19,7 +19,6 @@ export const someSignals = (
           tasks: (given.tasks ?? []).map(aTask),
           arrivals: { jobs: 0, slots: 0, slotSeconds: 0 },
           starts: { jobs: 0, late: 0 },
-          held: 0,
           ...given.demand,
         },
   fleet:
