@@ -160,6 +160,11 @@ export async function startPlatform(
   return platform
 }
 
+/** Of our own environment, no more than a start by scripts/node has. */
+const inherited = Object.fromEntries(
+  ['PATH', 'HOME', 'NODE_COMPILE_CACHE'].map((name) => [name, process.env[name] ?? '']),
+)
+
 /** Starts one of the product's processes; it is stopped after the test, and must exit 0 then. */
 export function startProcess(
   main: string,
@@ -168,7 +173,7 @@ export function startProcess(
 ): PlatformProcess {
   const child = spawn(process.execPath, [join(checkout, main)], {
     cwd: checkout,
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+    env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''
