@@ -3,20 +3,13 @@ import { constants } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { openEngine, saidBy } from '../../core/container-engine.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { ContainerPayload } from '../../queue/domain/container-task.ts'
 import type { Keeper } from '../keeper.ts'
 import { stopOf } from '../../queue/intake/stop.ts'
 import { type TaskContext, TaskFailure } from '../task.ts'
-import {
-  aborted,
-  answerDeadlineMs,
-  engineFailure,
-  findImage,
-  openEngine,
-  pullImage,
-  saidBy,
-} from './container-engine.ts'
+import { aborted, answerDeadlineMs, engineFailure, findImage, pullImage } from './container-engine.ts'
 import {
   type ContainerBounds,
   containerName,

@@ -1,6 +1,7 @@
 // JavaScript, for the keeper's process reads it too: it loads nothing that strips types, and no more of an engine's API than to end what is left.
 import { request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import { engineConnection } from '../../core/engine-connection.js'
 
 /** On every container that a worker starts: whose it is, and for which start of which job. */
 export const containerLabels = {
@@ -25,17 +26,6 @@ const removeDeadlineMs = 20_000
  * @property {number} fence
  * @property {number} generation
  */
-
-/**
- * What an address such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375` means to node:http.
- * @param {string} engine
- * @returns {{ socketPath: string } | { host: string, port: number }}
- */
-export function engineConnection(engine) {
-  if (engine.startsWith('unix://')) return { socketPath: engine.slice('unix://'.length) }
-  const { hostname, port } = new URL(engine)
-  return { host: hostname, port: Number(port) }
-}
 
 /**
  * All containers with a label, running or not.
