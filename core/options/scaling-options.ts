@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { z } from 'zod'
-import { integer, jsonText } from './kinds.ts'
+import { integer, jsonText, port } from './kinds.ts'
 
 const nodes = z.number().int().min(0).max(10_000)
 /** Five fields as in crontab(5), or with seconds before them. */
@@ -60,10 +60,10 @@ export type ScalingPolicyFields = z.output<typeof scalingPolicyFields>
 /** The options of what scales the tiers. */
 export const scalingOptions = {
   SCALING_DRIVER: z
-    .enum(['none', 'external', 'process'])
+    .enum(['none', 'external', 'process', 'docker'])
     .default('external')
     .describe(
-      'What starts and stops nodes: `process` (workers of the machine that ops runs on), `external` (nobody here: what is desired is told by API and metrics, for others to act on) or `none` (nothing is decided). `npm start` sets process.',
+      'What starts and stops nodes: `process` (workers of the machine that ops runs on), `docker` (containers like the workers of the compose project), `external` (nobody here: what is desired is told by API and metrics, for others to act on) or `none` (nothing is decided). `npm start` sets process.',
     ),
   SCALING_POLICIES: z
     .preprocess(jsonText, z.record(z.string(), scalingPolicyFields))
@@ -76,4 +76,21 @@ export const scalingOptions = {
     .default(600)
     .describe('A node that is not up so long after it was asked for is stopped, and another asked for.')
     .meta({ unit: 's' }),
+  SCALING_DOCKER_ENGINE: z
+    .string()
+    .regex(/^(unix:\/\/\/.+|tcp:\/\/[^/:]+:\d+)$/, 'must be unix:///path or tcp://host:port')
+    .default('unix:///var/run/docker.sock')
+    .describe(
+      'Where the driver `docker` finds the container engine, or the gate before it (docs/deploy.md): `unix:///path`, or `tcp://host:port` without TLS. Who reaches an engine owns its machine.',
+    ),
+  SCALING_DOCKER_PROJECT: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be the name of a compose project')
+    .optional()
+    .describe(
+      'The compose project whose workers the driver `docker` copies; by default that of the container which the process runs in.',
+    ),
+  SCALING_DOCKER_GATE_PORT: port
+    .default(2375)
+    .describe('Where the gate before the container engine listens for the driver `docker`.'),
 }

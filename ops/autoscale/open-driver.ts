@@ -3,10 +3,18 @@ import { join } from 'node:path'
 import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/logger.ts'
 import { homeFolder } from '../local/home.ts'
+import { makeDockerDriver } from './drivers/docker-driver.ts'
 import type { NodeDriver } from './drivers/node-driver.ts'
 import { makeProcessDriver } from './drivers/process-driver.ts'
 
-export const driverOptions = ['SCALING_DRIVER', 'TIERS', 'NOODLE_HOME', 'DRAIN_DEADLINE_MS'] as const
+export const driverOptions = [
+  'SCALING_DRIVER',
+  'SCALING_DOCKER_ENGINE',
+  'SCALING_DOCKER_PROJECT',
+  'TIERS',
+  'NOODLE_HOME',
+  'DRAIN_DEADLINE_MS',
+] as const
 
 /** Beyond what a worker allows itself (core/lifecycle.ts). */
 const stopMarginMs = 17_000
@@ -36,5 +44,12 @@ export function openDriver(
         log,
       })
     }
+    case 'docker':
+      return makeDockerDriver({
+        address: config.SCALING_DOCKER_ENGINE,
+        project: config.SCALING_DOCKER_PROJECT,
+        stopDeadlineMs: config.DRAIN_DEADLINE_MS + stopMarginMs,
+        log,
+      })
   }
 }

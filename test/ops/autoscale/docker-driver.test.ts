@@ -1,0 +1,205 @@
+import { createServer, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { expect } from '@jest/globals'
+import { type Logger, silentLogger } from '../../../core/logger.ts'
+import { makeDockerDriver } from '../../../ops/autoscale/drivers/docker-driver.ts'
+import { makePatient } from '../../../ops/autoscale/patient-driver.ts'
+import { engine, engineAddress, useTestImage } from '../../support/container-test.ts'
+import { openCuttingProxy } from '../../support/cutting-proxy.ts'
+import { waitFor } from '../../support/wait-for.ts'
+import { aDockerProject, projectTest } from './a-docker-project.ts'
+
+const image = useTestImage()
+/** For tests in which no call hangs. */
+const life = new AbortController().signal
+
+const aDriver = (project: string, { address = engineAddress, stopDeadlineMs = 0, log = silentLogger } = {}) =>
+  makeDockerDriver({ address, project, stopDeadlineMs, log })
+
+projectTest(
+  'a node is a container like the worker of the compose project, with a name of its own',
+  async () => {
+    const { project, model, networks, copies } = await aDockerProject(image)
+    const driver = aDriver(project)
+    expect(await driver.list(life)).toEqual([])
+    await driver.start('small', life)
+    const [node] = await driver.list(life)
+    expect(node).toEqual({
+      id: expect.stringMatching(new RegExp(`^${project}-scaled-small-1-[0-9a-f]{6}$`)),
+      ...{ tier: 'small', isStopping: false },
+    })
+
+    const [listed] = await copies()
+    const copy = await engine.getContainer(listed?.Id ?? '').inspect()
+    const { Config, HostConfig } = copy
+    for (const [name, value] of Object.entries(model.HostConfig))
+      if (!['Binds', 'RestartPolicy', 'PortBindings', 'Mounts'].includes(name))
+        expect({ name, value: HostConfig[name as 'Memory'] }).toEqual({ name, value })
+    expect(HostConfig.RestartPolicy).toMatchObject({ Name: 'no' })
+    expect(HostConfig.PortBindings).toEqual({})
+    expect(Config).toMatchObject({ Cmd: model.Config.Cmd, User: '65534:65534', StopTimeout: 20 })
+    expect(copy.Image).toBe(model.Image)
+    expect(Config.Env).toEqual(
+      expect.arrayContaining(['TIER=small', 'FROM_IMAGE=yes', `NODE_ID=${node?.id ?? ''}`]),
+    )
+    expect(Config.Env).not.toContain('NODE_ID=its-own')
+    expect(Config.Labels).toEqual({
+      ...{ 'com.docker.compose.project': project, 'com.docker.compose.service': 'worker-small' },
+      ...{ 'com.docker.compose.config-hash': 'abc', 'com.docker.compose.container-number': '1' },
+      // Compose must neither count it nor take it for a surplus replica.
+      'com.docker.compose.oneoff': 'True',
+      ...{ 'noodle.scaling.tier': 'small', 'noodle.scaling.node': node?.id, 'noodle.scaling.from': model.Id },
+    })
+    // The secret is the same file; the scratch volume is its own.
+    const sourceOf = (of: typeof copy, path: string) =>
+      of.Mounts.find(({ Destination }) => Destination === path)
+    expect(sourceOf(copy, '/run/secrets/x')).toEqual(sourceOf(model, '/run/secrets/x'))
+    expect(sourceOf(copy, '/data')?.Name).toMatch(/^[0-9a-f]{64}$/)
+    expect(sourceOf(copy, '/data')?.Name).not.toBe(sourceOf(model, '/data')?.Name)
+    // Prometheus finds workers by the name of their service.
+    expect(Object.keys(copy.NetworkSettings.Networks).sort()).toEqual(networks.toSorted())
+    for (const network of networks)
+      expect(copy.NetworkSettings.Networks[network]?.Aliases).toContain('worker-small')
+  },
+)
+
+projectTest('nodes are found again by whoever comes next; strangers count as none, and stay', async () => {
+  const { project, make } = await aDockerProject(image)
+  const stranger = await make('worker-small-2', {})
+  await engine.getContainer(stranger.Id).start()
+  const other = await aDockerProject(image)
+  await aDriver(other.project).start('small', life)
+  const before = aDriver(project)
+  await before.start('small', life)
+  await before.start('small', life)
+  const nodes = await before.list(life)
+  expect(nodes.map(({ id }) => id.replace(/-[0-9a-f]{6}$/, '').slice(-7)).sort()).toEqual([
+    'small-1',
+    'small-2',
+  ])
+  await before.close()
+
+  const after = aDriver(project)
+  expect(await after.list(life)).toEqual(nodes)
+  for (const node of nodes) await after.stop(node, life)
+  await waitFor(async () => (await after.list(life)).length === 0)
+  expect((await engine.getContainer(stranger.Id).inspect()).State.Running).toBe(true)
+  expect(await other.copies()).toHaveLength(1)
+})
+
+projectTest('a node that is stopped gets its time, and is removed with its own volumes', async () => {
+  const { project, copies } = await aDockerProject(image)
+  const driver = aDriver(project)
+  await driver.start('small', life)
+  const [node] = await driver.list(life)
+  const [listed] = await copies()
+  const { Mounts } = await engine.getContainer(listed?.Id ?? '').inspect()
+  const scratch = Mounts.find(({ Destination }) => Destination === '/data')?.Name ?? ''
+  await driver.stop(node ?? { id: '', tier: '', isStopping: false }, life)
+  // Either it is on its way or it is gone already.
+  expect((await driver.list(life)).every(({ isStopping }) => isStopping)).toBe(true)
+  await waitFor(async () => (await driver.list(life)).length === 0)
+  await waitFor(async () => (await copies()).length === 0)
+  await expect(engine.getVolume(scratch).inspect()).rejects.toMatchObject({ statusCode: 404 })
+  await driver.stop({ id: node?.id ?? '', tier: 'small', isStopping: false }, life) // gone: no error
+})
+
+projectTest('a node that does not end is killed once its grace is over, and not before', async () => {
+  const deaf = 'trap "" TERM; while :; do sleep 0.05; done'
+  const { project, copies } = await aDockerProject(image, { script: deaf, graceSeconds: 1 })
+  const driver = aDriver(project, { stopDeadlineMs: 700 })
+  await driver.start('small', life)
+  const [node] = await driver.list(life)
+  const stoppedAt = performance.now()
+  await driver.stop(node ?? { id: '', tier: '', isStopping: false }, life)
+  await waitFor(async () => {
+    const nodes = await driver.list(life)
+    if (performance.now() - stoppedAt < 900) expect(nodes).toEqual([{ ...node, isStopping: true }])
+    return (await copies()).length === 0
+  })
+  expect(performance.now() - stoppedAt).toBeGreaterThan(1000) // the container's grace, the longer one
+})
+
+projectTest('containers that ended, or that somebody removed, are no nodes any more', async () => {
+  const { project, copies } = await aDockerProject(image, {
+    script: 'echo the reason >&2; sleep 0.3; exit 3',
+  })
+  const warnings: unknown[] = []
+  const log: Logger = { ...silentLogger, warn: (_, fields) => void warnings.push(fields) }
+  const driver = aDriver(project, { log })
+  await driver.start('small', life)
+  const [made] = await copies()
+  await waitFor(async () => (await copies())[0]?.State === 'exited')
+  expect(await driver.list(life)).toEqual([])
+  expect(await copies()).toEqual([])
+  // What it said is gone with it, so the log has the end of it.
+  expect(warnings).toEqual([
+    {
+      ...{ nodeId: made?.Labels['noodle.scaling.node'], tier: 'small' },
+      ...{ how: expect.stringContaining('Exited (3)'), lastLines: 'the reason' },
+    },
+  ])
+
+  await driver.start('small', life)
+  const [again] = await copies()
+  await engine.getContainer(again?.Id ?? '').remove({ force: true })
+  expect(await driver.list(life)).toEqual([])
+})
+
+projectTest('a start of which the answer is lost does not make two nodes', async () => {
+  const { project, copies, openGate } = await aDockerProject(image)
+  let lose: RegExp | undefined
+  const proxy = await openCuttingProxy(await openGate(), ({ path }) => {
+    if (!lose?.test(path)) return 'pass'
+    lose = undefined
+    return 'after'
+  })
+  const driver = aDriver(project, { address: proxy.url.replace('http', 'tcp') })
+  // Made, and nobody knows: it is not started, so it is no node, and the next start takes its place.
+  lose = /containers\/create/
+  await expect(driver.start('small', life)).rejects.toThrow()
+  expect(await copies()).toHaveLength(1)
+  expect(await driver.list(life)).toEqual([])
+  await driver.start('small', life)
+  expect(await copies()).toHaveLength(1)
+  // Started, and nobody knows: the next look finds it.
+  lose = /\/start$/
+  await expect(driver.start('small', life)).rejects.toThrow()
+  expect(await driver.list(life)).toHaveLength(2)
+
+  // Of two that start the same node at once one gets it.
+  const before = (await copies()).length
+  const started = await Promise.allSettled([
+    driver.start('small', life),
+    aDriver(project).start('small', life),
+  ])
+  const fulfilled = started.filter(({ status }) => status === 'fulfilled').length
+  expect(await driver.list(life)).toHaveLength(before + fulfilled)
+})
+
+projectTest('an engine that hangs or is away is an error in time, and never no nodes', async () => {
+  const held: Socket[] = []
+  const deaf = createServer((socket) => held.push(socket)).listen(0, '127.0.0.1')
+  await once(deaf, 'listening')
+  const { port } = deaf.address() as { port: number }
+  const hanging = makePatient(aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }), 100)
+  await expect(hanging.list()).rejects.toThrow('did not answer within 100 ms')
+  await expect(hanging.start('small')).rejects.toThrow('did not answer within 100 ms')
+  expect(hanging.unanswered('small')).toBe(1)
+  for (const socket of held) socket.destroy()
+  deaf.close()
+  await once(deaf, 'close')
+  await expect(aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }).list(life)).rejects.toThrow()
+})
+
+projectTest('a tier without a container to copy says how to get one', async () => {
+  const { project } = await aDockerProject(image)
+  await expect(aDriver(project).start('heavy', life)).rejects.toThrow('noodle.scaling.model=heavy')
+  const driver = makeDockerDriver({
+    address: engineAddress,
+    project: undefined,
+    stopDeadlineMs: 0,
+    log: silentLogger,
+  })
+  await expect(driver.list(life)).rejects.toThrow('SCALING_DOCKER_PROJECT')
+})
