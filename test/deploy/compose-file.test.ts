@@ -67,10 +67,28 @@ test('all containers are locked: read-only, without capabilities, bounded logs, 
       logging: { options: { 'max-size': '10m', 'max-file': '3' } },
     })
     expect(service.privileged).toBeUndefined()
-    expect(service.volumes?.join() ?? '').not.toContain('docker.sock')
     if (service.cap_add) expect(['postgres', 'redis', 'redis-cache']).toContain(name)
-    else expect(service.user).toMatch(/NOODLE_USER|^65534:65534$/)
+    else expect(service.user).toMatch(/NOODLE_USER|^65534:(65534|\$\{DOCKER_GROUP:-0\})$/)
   }
+})
+
+test("the engine's socket is in one container, which only masters reach and which is not there by default", () => {
+  const holders = services.filter(([, { volumes }]) => volumes?.join().includes('docker.sock'))
+  expect(holders.map(([name]) => name)).toEqual(['engine-gate'])
+  const gate = holders[0]?.[1]
+  expect(gate).toMatchObject({ profiles: ['autoscale'], networks: ['engine'] })
+  expect([gate?.ports, gate?.secrets]).toEqual([undefined, undefined])
+  expect(compose.networks['engine']).toEqual({ internal: true })
+  const inItsNetwork = services.filter(([, { networks }]) => networks.includes('engine'))
+  expect(inItsNetwork.map(([name]) => name)).toEqual(['master', 'engine-gate'])
+})
+
+test('each tier has a worker that scaling copies', () => {
+  for (const { name } of options.TIERS.parse(undefined))
+    expect(compose.services[`worker-${name}`]).toMatchObject({
+      labels: { 'noodle.scaling.model': name },
+      environment: { TIER: name },
+    })
 })
 
 test('only haproxy is published, the stores have no way out, and grace is longer than the drain', () => {
@@ -129,7 +147,7 @@ test('make-secrets makes each secret once, for its owner alone', () => {
   }
   expect(new Set(first.map(({ text }) => text)).size).toBe(first.length)
   const env = readFileSync(join(folder, '.env'), 'utf8')
-  expect(env).toMatch(/^LOG_LEVEL=debug\nNOODLE_USER=[1-9]\d*:[1-9]\d*\n$/)
+  expect(env).toMatch(/^LOG_LEVEL=debug\nNOODLE_USER=[1-9]\d*:[1-9]\d*\n(DOCKER_GROUP=\d+\n)?$/)
 
   again()
   expect(state()).toEqual(first)
