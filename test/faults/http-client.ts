@@ -9,7 +9,7 @@ export interface HttpAnswer {
 export interface HttpClient {
   /** @throws when there is no answer */
   call(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PATCH',
     url: string,
     options: { headers: Record<string, string>; body?: string | undefined; signal: AbortSignal },
   ): Promise<HttpAnswer>

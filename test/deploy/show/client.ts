@@ -3,7 +3,7 @@ import { openHttpClient } from '../../faults/http-client.ts'
 /** A client of the platform, as admin, through its load balancer. */
 export interface Client {
   call(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PATCH',
     path: string,
     options?: { body?: unknown; headers?: Record<string, string>; timeoutMs?: number },
   ): Promise<{ status: number; body: any }> // eslint-disable-line @typescript-eslint/no-explicit-any -- answers are JSON, which the caller looks into

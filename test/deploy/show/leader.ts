@@ -37,6 +37,6 @@ export const leader: Scenario = async (stack, client) => {
 const readMetric =
   "fetch('http://127.0.0.1:9100/metrics').then(r=>r.text()).then(t=>console.log(/^noodle_leads (.*)$/m.exec(t)?.[1]))"
 
-async function isLeading(stack: Stack, master: Container): Promise<boolean> {
+export async function isLeading(stack: Stack, master: Container): Promise<boolean> {
   return (await stack.docker('exec', master.id, 'node', '-e', readMetric)).trim() === '1'
 }

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { freePorts } from './free-ports.ts'
 import { openClient } from './client.ts'
+import { autoscale } from './autoscale.ts'
 import { connections } from './connections.ts'
 import { escapes } from './escapes.ts'
 import { kills } from './kills.ts'
@@ -25,6 +26,7 @@ const scenarios: Record<string, Scenario> = {
   update,
   rollingRestart,
   connections,
+  autoscale,
 }
 
 const usage = `npm run deploy:show -- [SCENARIO…] [options]

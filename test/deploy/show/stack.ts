@@ -17,6 +17,8 @@ export interface Container {
 /** The compose project of a fresh clone of this repository's last commit, under a name and on ports of its own. */
 export interface Stack {
   folder: string
+  /** Its name, as Compose labels containers. */
+  project: string
   url: string
   adminPassword: string
   /** The images that it runs by, each once. */
@@ -73,6 +75,7 @@ export async function cloneAndPrepare(
 
   const stack: Stack = {
     folder: checkout,
+    project: chosen.COMPOSE_PROJECT_NAME,
     url: `http://127.0.0.1:${String(ports.http)}`,
     adminPassword: readFileSync(join(checkout, 'secrets/admin_password'), 'utf8'),
     docker,
@@ -118,7 +121,7 @@ export async function cloneAndPrepare(
       }
     },
     async down() {
-      await stack.compose('down', '--volumes', '--timeout', '5')
+      await stack.compose('down', '--volumes', '--remove-orphans', '--timeout', '5')
       rmSync(folder, { recursive: true, force: true })
     },
   }
