@@ -27,6 +27,10 @@ export interface DockerDriverOptions {
 
 /** A container that was made and not started for so long never will be: whoever made it has heard no answer. */
 const abandonedMs = 60_000
+/** A container that ends by itself so soon after its start never came up. */
+const soonMs = 60_000
+/** An engine that takes longer to start one is not waited for. */
+const startMs = 10_000
 
 /**
  * Nodes are containers like those of the compose project's workers. What is its own is told by labels, so that the next leader finds it. The engine keeps
@@ -40,6 +44,12 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
   const stopping = new Map<string, number>()
   /** Containers that were not started when they were seen first, and when that was. */
   const unstarted = new Map<string, number>()
+  /** Containers that the engine is starting for this process. */
+  const starting = new Map<string, Promise<void>>()
+  /** Containers that this process had started a moment ago, and when. */
+  const begun = new Map<string, number>()
+  /** What became of the last container of a tier that did not come up. */
+  const failures = new Map<string, string>()
 
   async function open(signal: AbortSignal): Promise<{ engine: Docker; project: string }> {
     const engine = await (opening ??= openEngine(address))
@@ -52,10 +62,14 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
 
   async function look(signal: AbortSignal) {
     const { engine, project } = await open(signal)
+    const beginning = new Set(starting.keys()) // before the engine is asked: they may have begun when it answers
     const listed = await engine.listContainers({
       ...{ all: true, filters: ofProject(project), abortSignal: signal },
     })
-    return { engine, project, listed, scaled: scaledAmong(listed) }
+    const scaled = scaledAmong(listed).map((one) =>
+      one.state === 'created' && beginning.has(one.id) ? { ...one, state: 'running' } : one,
+    )
+    return { engine, project, listed, scaled }
   }
 
   /** Removes what is no node any more. What can't be removed now is met again by the next look. */
@@ -63,6 +77,7 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
     const states = new Map(scaled.map(({ id, state }) => [id, state]))
     for (const id of stopping.keys()) if (!states.has(id)) stopping.delete(id)
     for (const id of unstarted.keys()) if (states.get(id) !== 'created') unstarted.delete(id)
+    for (const [id, sinceMs] of begun) if (performance.now() - sinceMs > soonMs) begun.delete(id)
     for (const one of scaled) {
       const why = reasonToRemove(one)
       if (why === null) continue
@@ -71,6 +86,8 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
       if (why !== 'stopped') {
         const lastLines = await lastLinesOf(container, abortSignal)
         log.warn(`a worker container ${why}, it is removed`, { nodeId, tier, how, lastLines })
+        if (begun.delete(one.id))
+          failures.set(tier, `ended right after its start: ${how}: ${lastLines ?? ''}`)
       }
       try {
         await container.remove({ force: true, v: true, abortSignal })
@@ -78,6 +95,20 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
         if (isGoneOrBusy(error)) continue // it goes already
         log.warn('a worker container could not be removed', { nodeId, tier, said: saidBy(error) })
       }
+    }
+  }
+
+  /** An engine takes about a second to start a container, and starts several at once: so nobody waits for it. */
+  async function begin(container: Docker.Container, tier: string): Promise<void> {
+    begun.set(container.id, performance.now())
+    try {
+      await container.start({ abortSignal: AbortSignal.timeout(startMs) })
+    } catch (error) {
+      log.warn('a worker container could not be started', { tier, said: saidBy(error) })
+      // Without an answer it is not known; the next look tells.
+      if (statusOf(error) !== undefined) failures.set(tier, `could not be started: ${saidBy(error)}`)
+    } finally {
+      starting.delete(container.id)
     }
   }
 
@@ -103,6 +134,10 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
       }))
     },
     async start(tier, abortSignal) {
+      const failure = failures.get(tier)
+      failures.delete(tier)
+      // Told once, as the failure of this start: else a tier whose workers can't come up would have one container made after another.
+      if (failure !== undefined) throw new Error(`The last container of tier ${tier} ${failure}`)
       const { engine, project, listed, scaled } = await look(abortSignal)
       const model = (await engine
         .getContainer(findModel(listed, tier))
@@ -123,13 +158,14 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
           EndpointConfig: endpoint,
           abortSignal,
         } as Docker.NetworkConnectOptions)
-      await made.start({ abortSignal })
+      starting.set(made.id, begin(made, tier))
     },
     drain: () => Promise.resolve(),
     async stop({ id: nodeId }, abortSignal) {
       const { engine, scaled } = await look(abortSignal)
       const known = scaled.find((one) => one.nodeId === nodeId)
-      if (!known || !isUp(known) || stopping.has(known.id)) return
+      if (!known || stopping.has(known.id)) return
+      await starting.get(known.id) // one that has not begun can't be told to end
       const container = engine.getContainer(known.id)
       try {
         const { Config } = (await container.inspect({ abortSignal })) as unknown as InspectedContainer
@@ -141,7 +177,9 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
         throw error
       }
     },
-    close: () => Promise.resolve(),
+    async close() {
+      await Promise.all(starting.values())
+    },
   }
 }
 

@@ -9,7 +9,7 @@ import type { Container, Stack } from './stack.ts'
 const jobs = 2000
 const serviceMs = 200
 /** What is set for tier small; the other tiers are left with the one worker that they have. */
-const small = { min: 2, max: 6, targetWaitMs: 10_000, cooldownSeconds: 5 }
+const small = { min: 2, max: 6, targetWaitMs: 15_000, cooldownSeconds: 5 }
 const patienceMs = 180_000
 
 /**

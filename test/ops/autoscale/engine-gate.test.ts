@@ -49,6 +49,7 @@ projectTest('the gate lets nothing else through', async () => {
     ...{ address: gate.replace('http', 'tcp'), project, stopDeadlineMs: 0, log: silentLogger },
   })
   await driver.start('small', life)
+  await driver.close() // it runs
   const [own] = await copies()
   const id = own?.Id ?? ''
   const inspected = async (of: string) => {
