@@ -5,11 +5,9 @@ import { NoodleError } from './noodle-error.ts'
 /** Where a token comes from; `isRefused` tells that the last one was not accepted. */
 export type TokenSource = (last: { isRefused: boolean }) => string | Promise<string>
 
-/** Who calls. At most one of: a token (or where it comes from), an API key, or a user's name and password. */
+/** Who calls. At most one of: a token (or where it comes from), or a user's name and password. */
 export interface CredentialOptions {
   token?: string | TokenSource | undefined
-  /** `nk_…`, where the gateway gives such keys. */
-  apiKey?: string | undefined
   username?: string | undefined
   password?: string | undefined
 }
@@ -31,17 +29,15 @@ export interface LoginCalls {
 
 /** @throws TypeError when the options contradict each other */
 export function makeCredentials(options: CredentialOptions, calls: LoginCalls): Credentials {
-  const { token, apiKey, username, password } = options
-  const ways = [token, apiKey, username ?? password].filter((way) => way !== undefined)
-  if (ways.length > 1)
-    throw new TypeError('Give one of token, apiKey, or username with password; not several of them.')
+  const { token, username, password } = options
+  if (token !== undefined && (username ?? password) !== undefined)
+    throw new TypeError('Give either token, or username with password; not both.')
   if ((username === undefined) !== (password === undefined))
     throw new TypeError('username and password belong together; one of them is missing.')
   if (username !== undefined && password !== undefined) return fromLogin(username, password, calls)
   if (typeof token === 'function') return fromSource(token)
-  const fixed = token ?? apiKey
   return {
-    bearer: () => Promise.resolve(fixed),
+    bearer: () => Promise.resolve(token),
     renew: (refused) => Promise.resolve(refused),
     takeRefreshToken: () => undefined,
   }
