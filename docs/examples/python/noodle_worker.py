@@ -1494,7 +1494,8 @@ _METHODS = {
 }
 _METHODS["ReadPayload"] = ("ReadPayloadRequest", "BlobPiece")
 _HOPELESS = {"INVALID_ARGUMENT", "UNIMPLEMENTED", "PERMISSION_DENIED", "UNAUTHENTICATED"}
-_PASSING = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN", "RESOURCE_EXHAUSTED"}
+_PASSING = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL", "UNKNOWN", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED"}
+"""The last: a token that ran out may be replaced while what runs goes on."""
 
 
 async def _within(seconds: float, act: Awaitable[Any]) -> bool:
