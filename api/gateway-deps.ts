@@ -6,6 +6,7 @@ import type { Fleet } from '../queue/use-cases/fleet.ts'
 import type { JobWatch } from '../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../queue/use-cases/queue-deps.ts'
 import type { ScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
+import type { TaskNeeds } from '../queue/use-cases/task-needs.ts'
 import type { Auth } from './auth/auth.ts'
 import type { BlobLinks } from './blobs/blob-links.ts'
 import type { LogFeeds } from './logs/log-feeds.ts'
@@ -23,6 +24,7 @@ export interface GatewayDeps {
   /** What there is to run, as old as the fleet. */
   catalogue: () => Promise<Catalogue>
   checkPayload: CheckPayload
+  taskNeeds: Pick<TaskNeeds, 'of'>
   scalingPolicies: ScalingPolicies
   /** Null without a key. */
   secretBox: SecretBox | null

@@ -15,6 +15,7 @@ import { makeFleetView } from '../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../queue/use-cases/job-watch.ts'
 import { resealSecrets } from '../queue/use-cases/reseal-secrets.ts'
 import { makeLiveScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
+import { makeTaskNeeds } from '../queue/use-cases/task-needs.ts'
 import { makeAuth } from './auth/auth.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import { makeBlobLinks } from './blobs/blob-links.ts'
@@ -48,6 +49,7 @@ const watch = makeJobWatch(queue.deps)
 const secretBox = openSecretBox(config)
 const fleet = makeFleetView(queue.deps)
 const stop = makeGatewayStop()
+const taskNeeds = makeTaskNeeds(queue.deps, () => config.RIGHTSIZE_TASKS)
 
 const deps: GatewayDeps = {
   queue: queue.deps,
@@ -62,6 +64,7 @@ const deps: GatewayDeps = {
   fleet,
   catalogue: makeCatalogueView(queue.deps, fleet),
   checkPayload: makeCheckPayload(),
+  taskNeeds,
   scalingPolicies,
   secretBox,
   config,
@@ -110,7 +113,7 @@ const listener = makeListener(server, {
 
 await runProcess({
   log,
-  components: [stores, configKeeper, firstAdmin, secretKeeper, watch, listener],
+  components: [stores, configKeeper, firstAdmin, secretKeeper, watch, taskNeeds, listener],
   stopDeadlineMs: config.SHUTDOWN_DELAY_MS + 14_000,
   reload: () => configKeeper.reload(),
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { logStreams } from '../../queue/domain/log-line.ts'
+import { resourceSources } from '../../queue/domain/job.ts'
 import { jobStates } from '../../queue/domain/job-state.ts'
 import { taskNamePattern } from '../../queue/domain/node.ts'
 import { maxBackoffMs } from '../../queue/domain/retry-policy.ts'
@@ -183,6 +184,12 @@ export const jobView = z
     resources: z
       .object({ cpu: z.number(), memoryMb: z.number(), gpu: z.number() })
       .describe("cpu and memoryMb are 0 where the job asks for none: it gets a slot's share of its node."),
+    resourcesFrom: z
+      .enum(resourceSources)
+      .nullable()
+      .describe(
+        'Who said so: `job`, its submission; `task`, the defaults of its task; `use`, what jobs of the task have used (RIGHTSIZE_TASKS); `nobody`. Null of jobs of earlier versions.',
+      ),
     timeoutMs: z.number(),
     retry: z.object({
       maxAttempts: z.number(),

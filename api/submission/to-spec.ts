@@ -1,6 +1,5 @@
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { JobSpec, Json } from '../../queue/domain/job.ts'
-import type { RetryPolicy } from '../../queue/domain/retry-policy.ts'
 import { routeToTier } from '../../queue/domain/tiers.ts'
 import { offersOf } from '../../queue/use-cases/catalogue.ts'
 import type { CacheRequest } from '../../queue/use-cases/answer-from-cache.ts'
@@ -46,22 +45,21 @@ export async function toSpec(
   const catalogue = await deps.catalogue()
   const defaults = offersOf(catalogue, body.task).at(-1)?.defaults ?? {}
   // Who says anything about where a job runs says all of it.
-  const resources = body.resources ?? (body.requirement ? undefined : defaults.resources)
-  const { cpu, memoryMb, gpu } = resources ?? {}
+  const isSilent = body.resources === undefined && body.requirement === undefined
+  const declared = isSilent ? defaults.resources : body.resources
   const tier = routeToTier(deps.queue.tiers, {
     requirement: body.requirement,
-    resources: resources && {
-      ...(cpu !== undefined && { cpu }),
-      ...(memoryMb !== undefined && { memoryMb }),
-      ...(gpu !== undefined && { gpu }),
-    },
+    resources: declared && present(declared),
   })
+  const needed = isSilent ? deps.taskNeeds.of(body.task, tier, present(declared)) : null
+  const { cpu, memoryMb, gpu } = needed ?? declared ?? {}
   const payload = (body.payload ?? null) as Json
   const asked = {
     ...{ task: body.task, payload, tier: tier.name },
     // 0: a slot's share of its node. By its requirement alone it asks for the GPUs of a node of the tier; by resources for what they name.
     resources: { cpu: cpu ?? 0, memoryMb: memoryMb ?? 0, gpu: gpu ?? (body.requirement ? tier.gpu : 0) },
   }
+  const resourcesFrom = !isSilent ? 'job' : needed ? 'use' : declared ? 'task' : 'nobody'
   const warnings = checkTask(catalogue, asked, checkOptions(deps))
   const keptSeconds = deps.config.CACHE_REDIS_SECONDS
   if (body.cache && body.cache.ttlSeconds > keptSeconds)
@@ -69,6 +67,7 @@ export async function toSpec(
   return {
     spec: {
       ...asked,
+      resourcesFrom,
       priority: body.priority ?? defaults.priority ?? usual.priority,
       runAt: body.runAt ?? null,
       delayMs: body.delayMs ?? 0,
@@ -84,6 +83,8 @@ export async function toSpec(
 }
 
 /** Without the fields that are undefined: they would hide those of a task. */
-function present(retry: JobSubmission['retry']): Partial<RetryPolicy> {
-  return Object.fromEntries(Object.entries(retry ?? {}).filter(([, value]) => value !== undefined))
+function present<T extends object>(fields: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields ?? {}).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
 }

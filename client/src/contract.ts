@@ -19,6 +19,8 @@ export interface Job<Task extends string = string, Payload = unknown, Result = u
   /** Of a large payload; `payload` is null then in lists, above 1 MiB, and while the blob store is away. */
   payloadRef?: BlobRef | undefined
   resources: { cpu: number; memoryMb: number; gpu: number }
+  /** Who said so: its submission, the defaults of its task, what jobs of the task have used, or nobody. Null of jobs of earlier versions. */
+  resourcesFrom: 'job' | 'task' | 'use' | 'nobody' | null
   timeoutMs: number
   retry: { maxAttempts: number; backoffMs: number; strategy: string; escalateTier: boolean }
   labels: Record<string, string>

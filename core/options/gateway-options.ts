@@ -96,6 +96,12 @@ export const gatewayOptions = {
       'true refuses jobs of a task that no live node offers, though one has offered it before; else they are accepted with a warning, and wait.',
     )
     .meta({ isLive: true }),
+  RIGHTSIZE_TASKS: list
+    .default([])
+    .describe(
+      'Tasks, comma-separated, whose jobs ask for what jobs of the task have used where submissions say nothing of it (docs/autoscaling.md); `*` for all, none by default.',
+    )
+    .meta({ isLive: true }),
   CLUSTER_SIZE: integer(0)
     .default(0)
     .describe(

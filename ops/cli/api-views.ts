@@ -25,6 +25,8 @@ export interface JobView {
   resultRef?: BlobRefView
   error: JobError | null
   usage: Usage | null
+  resources: { cpu: number; memoryMb: number; gpu: number }
+  resourcesFrom: 'job' | 'task' | 'use' | 'nobody' | null
   nodeId: string | null
   replayOf: string | null
   cachedFrom: string | null

@@ -30,6 +30,7 @@ export function jobLines(job: JobView): string[] {
     tier: job.tier,
     tenant: job.tenant,
     priority: String(job.priority),
+    'asks for': needOf(job),
     attempt: `${String(job.attempt)} of ${String(job.retry.maxAttempts)}`,
     progress: job.progress === null ? undefined : `${String(job.progress)} %`,
     node: job.nodeId ?? undefined,
@@ -45,6 +46,19 @@ export function jobLines(job: JobView): string[] {
     error: job.error ? coloured('red', oneLine(`${job.error.code}: ${job.error.message}`)) : undefined,
   })
   return [...pairs, ...resultLines(job), ...warningLines(job)]
+}
+
+const sources = { job: '', task: ', as its task says', use: ', as its task has used' } as const
+
+/** What it asks for, and who said so; undefined where that is nothing. */
+function needOf({ resources: { cpu, memoryMb, gpu }, resourcesFrom }: JobView): string | undefined {
+  const parts = [
+    ...(cpu > 0 ? [`${String(Number(cpu.toFixed(2)))} cpu`] : []),
+    ...(memoryMb > 0 ? [`${String(memoryMb)} MiB`] : []),
+    ...(gpu > 0 ? [`${String(Number(gpu.toFixed(2)))} gpu`] : []),
+  ]
+  if (parts.length === 0) return undefined
+  return parts.join(', ') + (resourcesFrom && resourcesFrom !== 'nobody' ? sources[resourcesFrom] : '')
 }
 
 export const warningLines = (job: JobView): string[] =>

@@ -15,6 +15,13 @@ export interface Resources {
   gpu: number
 }
 
+/**
+ * Who said what a job asks for: its submission, also by a requirement alone; the defaults of its task; what jobs of the task have used
+ * (RIGHTSIZE_TASKS); or nobody, and then it asks for nothing.
+ */
+export const resourceSources = ['job', 'task', 'use', 'nobody'] as const
+export type ResourceSource = (typeof resourceSources)[number]
+
 /** Asks for nothing. */
 export const noResources: Resources = { cpu: 0, memoryMb: 0, gpu: 0 }
 
@@ -33,6 +40,8 @@ export interface JobSpec {
   payload: Json
   tier: string
   resources: Resources
+  /** Absent or null where it was not noted: of canaries, and of jobs of versions before it was. */
+  resourcesFrom?: ResourceSource | null
   /** 0..9; 9 runs first. */
   priority: number
   /** Not before; null for at once. `delayMs` counts from Postgres' now() at acceptance. */

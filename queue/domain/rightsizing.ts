@@ -1,4 +1,4 @@
-import type { Resources } from './job.ts'
+import { noResources, type Resources } from './job.ts'
 
 /** What jobs of a task that asked for the same have used. */
 export interface TaskUse {
@@ -58,6 +58,42 @@ export function advise({ asked, jobs, cpu, memoryMb, seconds }: TaskUse): Advice
       ? 'asks too much'
       : 'fits'
   return { verdict, recommended, saving }
+}
+
+/** What jobs of a task have used whose submissions did not say what they ask for. */
+export interface DefaultUse {
+  tier: string
+  task: string
+  jobs: number
+  /** What 95 of 100 did not exceed; null when nothing was measured. */
+  cpu: number | null
+  memoryMb: number | null
+  mostMemoryMb: number | null
+  /** Some of them ran out of memory: those that did not tell too little then. */
+  lackedMemory: boolean
+}
+
+/**
+ * What a job that says nothing should ask for: as `advise`, but of memory no less than the largest used, for who exceeds it is killed. It is no less than what
+ * its task declares, and no more than its tier has, so that it stays there.
+ * @returns null where the declared is all there is to say
+ */
+export function defaultNeed(
+  { jobs, cpu, memoryMb, mostMemoryMb, lackedMemory }: DefaultUse,
+  declared: Partial<Resources>,
+  tier: Resources,
+): Resources | null {
+  const largest = Math.max(memoryMb ?? 0, mostMemoryMb ?? 0)
+  const use = { cpu, memoryMb: lackedMemory || largest === 0 ? null : largest }
+  const { recommended } = advise({ ...use, tier: '', task: '', asked: noResources, jobs, seconds: 0 })
+  if (recommended.cpu === null && recommended.memoryMb === null) return null
+  const within = (wanted: number | null, least: number | undefined, most: number): number =>
+    Math.max(least ?? 0, Math.min(most, wanted ?? 0))
+  return {
+    cpu: within(recommended.cpu, declared.cpu, tier.cpu),
+    memoryMb: within(recommended.memoryMb, declared.memoryMb, tier.memoryMb),
+    gpu: declared.gpu ?? 0,
+  }
 }
 
 const roundUp = (value: number, step: number): number =>

@@ -35,6 +35,7 @@ import {
   listJobs,
 } from './jobs/read.ts'
 import { readDemand } from './jobs/read-demand.ts'
+import { readDefaultUse } from './jobs/read-default-use.ts'
 import { readUse } from './jobs/read-use.ts'
 import { reapDeadNodes } from './jobs/reap.ts'
 import { takeJobs } from './jobs/take.ts'
@@ -87,6 +88,7 @@ export function openJobsTable(postgres: Postgres) {
     countTiers: () => countTiers(postgres),
     readDemand: (tiers: readonly string[], since: Date | null) => readDemand(postgres, tiers, since),
     readUse: (tier: string) => readUse(postgres, tier),
+    readDefaultUse: () => readDefaultUse(postgres),
     countQueuedNeeds: () => countQueuedNeeds(postgres),
     countQueuedTasks: () => countQueuedTasks(postgres),
   }

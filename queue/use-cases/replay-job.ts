@@ -40,6 +40,7 @@ export async function replayJob(
         payload,
         tier: job.tier,
         resources: job.resources,
+        resourcesFrom: job.resourcesFrom ?? null,
         priority: job.priority,
         runAt: null,
         delayMs: 0,

@@ -19,6 +19,7 @@ import { makeFleetView } from '../../queue/use-cases/fleet.ts'
 import { makeJobWatch } from '../../queue/use-cases/job-watch.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeScalingPolicies } from '../../queue/use-cases/scaling-policies.ts'
+import { makeTaskNeeds } from '../../queue/use-cases/task-needs.ts'
 import { cleanUp } from './clean-up.ts'
 import { openTestQueue } from './test-queue.ts'
 
@@ -67,6 +68,7 @@ export async function openTestGateway(
   const watch = makeJobWatch(deps)
   const fleet = makeFleetView(deps)
   const stop = makeGatewayStop()
+  const taskNeeds = makeTaskNeeds(deps, () => config.RIGHTSIZE_TASKS, 50)
   const gateway: GatewayDeps = {
     queue: deps,
     auth: makeAuth({ config, queue: deps }),
@@ -81,6 +83,7 @@ export async function openTestGateway(
     fleet,
     catalogue: makeCatalogueView(deps, fleet),
     checkPayload: makeCheckPayload(),
+    taskNeeds,
     scalingPolicies: makeScalingPolicies(deps.tiers, config.SCALING_POLICIES),
     secretBox: openSecretBox(config),
     config,
@@ -94,9 +97,9 @@ export async function openTestGateway(
     closing: stop.closing,
   }
   const server = createServer(makeApp(gateway)).listen(0, '127.0.0.1')
-  await Promise.all([once(server, 'listening'), watch.start()])
+  await Promise.all([once(server, 'listening'), watch.start(), taskNeeds.start()])
   cleanUp(async () => {
-    await watch.stop()
+    await Promise.all([watch.stop(), taskNeeds.stop()])
     server.closeAllConnections()
     server.close()
     await once(server, 'close')

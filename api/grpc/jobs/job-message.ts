@@ -24,6 +24,7 @@ export function toJobMessage(job: Job, links: BlobLinks): JobMessage {
     ...(job.payloadRef && { payloadRef: toRef(job.payloadRef, 'payload') }),
     ...(!(job.payloadRef && job.payload === null) && { payloadJson: toJson(job.payload) }),
     resources: job.resources,
+    ...(job.resourcesFrom && { resourcesFrom: job.resourcesFrom }),
     timeoutMs: job.timeoutMs,
     retry: {
       ...job.retry,

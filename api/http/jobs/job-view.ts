@@ -19,6 +19,7 @@ export function toJobView(job: Job, links: BlobLinks) {
     payload: job.payload,
     ...(job.payloadRef && { payloadRef: refOf(job.payloadRef, 'payload') }),
     resources: job.resources,
+    resourcesFrom: job.resourcesFrom ?? null,
     timeoutMs: job.timeoutMs,
     retry: job.retry,
     labels: job.labels,

@@ -40,9 +40,9 @@ export async function acceptCached(
        RETURNING job_id
      ), inserted AS (
        INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy,
-                         escalate_tier, labels, replay_of, payload_ref, due_at, ready, result, cached_from, finished_at, event_seq)
+                         escalate_tier, labels, replay_of, payload_ref, resources_from, due_at, ready, result, cached_from, finished_at, event_seq)
        SELECT id, tenant, user_id, task, tier, 'succeeded', priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms,
-              backoff_strategy, escalate_tier, labels, replay_of, payload_ref, coalesce(run_at, now()), true, result, source, now(), 2
+              backoff_strategy, escalate_tier, labels, replay_of, payload_ref, resources_from, coalesce(run_at, now()), true, result, source, now(), 2
        FROM answered WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
        RETURNING *
      ), event_rows AS (

@@ -36,7 +36,7 @@ const closedLane: FastLane = { openTiers: new Map(), deliveryIds: new Map() }
 export const inputColumns = `
       id uuid, tenant text, user_id uuid, task text, tier text, priority smallint, payload json, cpu real, memory_mb integer, gpu real, run_at timestamptz,
       delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, escalate_tier boolean, labels jsonb, replay_of uuid,
-      idempotency_key text, body_hash bytea, payload_ref jsonb, cache_key bytea`
+      idempotency_key text, body_hash bytea, payload_ref jsonb, cache_key bytea, resources_from text`
 
 const statement = `
   WITH input AS (
@@ -62,9 +62,9 @@ const statement = `
     WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
   ), inserted AS (
     INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
-                      labels, replay_of, payload_ref, cache_key, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq, format_version)
+                      labels, replay_of, payload_ref, cache_key, resources_from, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq, format_version)
     SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
-           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, due_at, is_due,
+           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, resources_from, due_at, is_due,
            is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN coalesce(delivery_id, id) END, 1 + is_queued::integer, ${formatToWrite()}
     FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
     RETURNING id, state, created_at, tenant, task
@@ -129,6 +129,7 @@ export const toInput = (
   cpu: spec.resources.cpu,
   memory_mb: spec.resources.memoryMb,
   gpu: spec.resources.gpu,
+  resources_from: spec.resourcesFrom,
   run_at: spec.runAt,
   delay_ms: spec.delayMs,
   timeout_ms: spec.timeoutMs,

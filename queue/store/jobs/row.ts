@@ -1,5 +1,5 @@
 import type { BlobRef } from '../../domain/blob.ts'
-import type { Job, JobError, Json, Usage } from '../../domain/job.ts'
+import type { Job, JobError, Json, ResourceSource, Usage } from '../../domain/job.ts'
 import type { JobState } from '../../domain/job-state.ts'
 import type { RetryPolicy } from '../../domain/retry-policy.ts'
 
@@ -16,6 +16,7 @@ export interface JobRow {
   cpu: number
   memory_mb: number
   gpu: number
+  resources_from: ResourceSource | null
   timeout_ms: number
   expires_at: Date | null
   max_attempts: number
@@ -43,7 +44,7 @@ export interface JobRow {
   finished_at: Date | null
 }
 
-export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, payload_ref, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels,
+export const jobColumns = `id, tenant, user_id, task, tier, state, priority, payload, payload_ref, cpu, memory_mb, gpu, resources_from, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels,
   replay_of, cached_from, due_at, node_id, attempt, failures, crashes, hand_backs, cancel_requested_at, progress, progress_note, result, result_ref, error, usage, created_at, started_at, finished_at`
 
 export function toJob(row: JobRow): Job {
@@ -58,6 +59,7 @@ export function toJob(row: JobRow): Job {
     payload: row.payload,
     payloadRef: row.payload_ref,
     resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
+    resourcesFrom: row.resources_from,
     timeoutMs: row.timeout_ms,
     expiresAt: row.expires_at,
     retry: {

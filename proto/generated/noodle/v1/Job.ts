@@ -38,11 +38,13 @@ export interface Job {
   'expiresAt'?: (_google_protobuf_Timestamp | null);
   'startedAt'?: (_google_protobuf_Timestamp | null);
   'finishedAt'?: (_google_protobuf_Timestamp | null);
+  'resourcesFrom'?: (string);
   '_progress'?: "progress";
   '_progressNote'?: "progressNote";
   '_nodeId'?: "nodeId";
   '_replayOf'?: "replayOf";
   '_cachedFrom'?: "cachedFrom";
+  '_resourcesFrom'?: "resourcesFrom";
 }
 
 export interface Job__Output {
@@ -74,9 +76,11 @@ export interface Job__Output {
   'expiresAt': (_google_protobuf_Timestamp__Output | null);
   'startedAt': (_google_protobuf_Timestamp__Output | null);
   'finishedAt': (_google_protobuf_Timestamp__Output | null);
+  'resourcesFrom'?: (string);
   '_progress'?: "progress";
   '_progressNote'?: "progressNote";
   '_nodeId'?: "nodeId";
   '_replayOf'?: "replayOf";
   '_cachedFrom'?: "cachedFrom";
+  '_resourcesFrom'?: "resourcesFrom";
 }
