@@ -25,6 +25,12 @@ export const blobOptions = {
     .url({ protocol: /^https?$/, message: 'must be a URL such as https://minio.example:9000' })
     .optional()
     .describe('Where the S3 service is; by default that of AWS in S3_REGION.'),
+  S3_LINK_ENDPOINT: z
+    .url({ protocol: /^https?$/, message: 'must be a URL such as https://minio.example:9000' })
+    .optional()
+    .describe(
+      'Where workers that reach no store reach the S3 service: gateways give them links to large payloads there. By default as S3_ENDPOINT for that of AWS; for others none, and gateways send payloads.',
+    ),
   S3_REGION: z.string().min(1).default('us-east-1').describe('The region that S3 requests are signed for.'),
   S3_PATH_STYLE: flag
     .optional()

@@ -8,6 +8,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { BlobPiece__Output } from '../../proto/generated/noodle/v1/BlobPiece.ts'
 import type {
   WorkerServiceClient,
   WorkerServiceDefinition,
@@ -46,8 +47,8 @@ export interface GatewayClient {
     request: RequestOf<Name>,
     options?: { deadlineMs?: number; signal?: AbortSignal },
   ): Promise<AnswerOf<Name>>
-  /** A payload, in pieces. */
-  readPayload(request: RequestOf<'ReadPayload'>, signal: AbortSignal): AsyncIterable<Buffer>
+  /** A payload, in pieces; or a link to it. */
+  readPayload(request: RequestOf<'ReadPayload'>, signal: AbortSignal): AsyncIterable<BlobPiece__Output>
   storeBlob(
     head: NonNullable<RequestOf<'StoreBlob'>['head']>,
     pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
@@ -129,7 +130,7 @@ export function makeGatewayClients(options: {
           const cancel = (): void => call.cancel()
           signal.addEventListener('abort', cancel)
           try {
-            for await (const { data } of call as AsyncIterable<{ data: Buffer }>) yield data
+            yield* call as AsyncIterable<BlobPiece__Output>
           } catch (error) {
             throw toError(error as ServiceError)
           } finally {

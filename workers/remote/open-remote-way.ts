@@ -12,6 +12,7 @@ import { makeGatewayClients } from './gateway-client.ts'
 import { makeGatewayLink } from './gateway-link.ts'
 import { makeRemoteIntake } from './remote-intake.ts'
 import { type RemoteConfig, readRemoteConfig, readWorkerToken, remoteOptions } from './remote-config.ts'
+import { makePayloadReader } from './payload-reader.ts'
 import { makeRemotePlatform } from './remote-platform.ts'
 
 export const wayOptions = remoteOptions
@@ -43,7 +44,8 @@ export async function openWay({ nodeId, tiers, log, metrics }: WayDeps): Promise
     ...{ clients, addresses: config.MASTER_HOST, leaseMs, log, metrics },
     tokenEndMs: () => token().endMs,
   })
-  const platform = makeRemotePlatform(link, {
+  const payloads = makePayloadReader({ isTls: isTls(config), log })
+  const platform = makeRemotePlatform(link, payloads, {
     leaseMs,
     leaseGraceMs: Number(settings.leaseGraceMs),
     inlineBytes: Number(settings.inlineBytes),
@@ -100,9 +102,12 @@ function makeTokenSource({ AUTH_JWT_SECRET: secret }: RemoteConfig, nodeId: stri
   }
 }
 
+const isTls = ({ MASTER_TLS: isOn, MASTER_TLS_CA: ca, MASTER_TLS_CERT: cert }: RemoteConfig): boolean =>
+  isOn || ca !== undefined || cert !== undefined
+
 function credentialsOf(config: RemoteConfig): ChannelCredentials {
-  const { MASTER_TLS: isOn, MASTER_TLS_CA: ca, MASTER_TLS_CERT: cert, MASTER_TLS_KEY: key } = config
-  if (!isOn && ca === undefined && cert === undefined) return credentials.createInsecure()
+  const { MASTER_TLS_CA: ca, MASTER_TLS_CERT: cert, MASTER_TLS_KEY: key } = config
+  if (!isTls(config)) return credentials.createInsecure()
   return credentials.createSsl(
     ca === undefined ? null : Buffer.from(ca),
     key === undefined ? null : Buffer.from(key),

@@ -18,6 +18,7 @@ import type { Platform, PlatformSettings } from '../platform.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import type { GatewayLink } from './gateway-link.ts'
 import type { WorkStream } from './work-stream.ts'
+import type { PayloadReader } from './payload-reader.ts'
 import { storedRef, toFinish, toLogLines, toRegisterRequest, toState } from './messages.ts'
 
 const goodbyeMs = 1500
@@ -31,6 +32,7 @@ const pieceBytes = 262_144
 /** The platform of a node that reaches no store: everything goes through a gateway. */
 export function makeRemotePlatform(
   link: GatewayLink,
+  payloads: PayloadReader,
   settings: PlatformSettings & { hasSecrets: boolean },
 ): Platform {
   const { leaseMs } = settings
@@ -195,19 +197,12 @@ export function makeRemotePlatform(
       },
     },
     async readPayload(job, ref, signal) {
-      const hash = createHash('sha256')
-      const pieces: Buffer[] = []
       try {
-        for await (const piece of link.client().readPayload({ run: runOf(job) }, signal)) {
-          hash.update(piece)
-          pieces.push(piece)
-        }
+        const bytes = await payloads.read(link.client(), runOf(job), ref, signal)
+        return JSON.parse(bytes.toString()) as Json
       } catch (error) {
         throw patient(error)
       }
-      if (hash.digest('hex') !== ref.sha256)
-        throw new QueueError('GATEWAY_UNAVAILABLE', `The payload of ${job.id} came damaged.`)
-      return JSON.parse(Buffer.concat(pieces).toString()) as Json
     },
     putResult: async (job, bytes, signal) => storedRef(job, await store(job, '', bytes, signal)),
     putArtifact: store,

@@ -1,5 +1,4 @@
 import { QueueError } from '../../../queue/domain/errors.ts'
-import { readBlob } from '../../../queue/use-cases/read-blob.ts'
 import { readSecrets } from '../../../queue/use-cases/read-secrets.ts'
 import { registerNode } from '../../../queue/use-cases/register-node.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
@@ -33,14 +32,13 @@ import { readRegistration } from './register-request.ts'
 import { isUuid, makeRunAccess, requireSameNode } from './run-access.ts'
 import { makeRunLimits } from './run-limits.ts'
 import { readJson } from './run-messages.ts'
+import { sendPayload } from './send-payload.ts'
 import { readArtifacts, storeBlob } from './store-blob.ts'
 import { writeLogs } from './write-logs.ts'
 
 /** A node's calls are its lease: none may be turned away for others that were before it. */
 const forNodes = { access: 'execute', isUnlimited: true } as const
 
-/** What goes in one message of a payload. */
-const pieceBytes = 262_144
 const mostJobsAsked = 10_000
 const [leastLeaseMs, mostLeaseMs] = [1000, 600_000] as const
 
@@ -156,14 +154,9 @@ export function workerService(
       }),
       ReadPayload: serverStream<ReadPayloadRequest__Output, BlobPiece>({
         ...forNodes,
-        async handle(call, { run }, send) {
+        async handle(call, { run, takesLink }, send) {
           const { job } = await access.require(call, run)
-          const content = job.payloadRef
-            ? await readBlob(queue, job.payloadRef, call.gone)
-            : [Buffer.from(JSON.stringify(job.payload))]
-          for await (const piece of content as AsyncIterable<Buffer>)
-            for (let at = 0; at < piece.length; at += pieceBytes)
-              await send({ data: piece.subarray(at, at + pieceBytes) })
+          await sendPayload(queue, job, { gone: call.gone, takesLink, send })
         },
       }),
       StoreBlob: clientStream<StoreBlobRequest__Output, StoreBlobResponse>({

@@ -15,6 +15,8 @@ export interface BlobStore {
     key: string,
     options?: { range?: ByteRange | undefined; signal?: AbortSignal | undefined },
   ): Promise<Readable>
+  /** A URL that gives a blob to whoever has it, for so many seconds, without us; absent for a store without such links, or whose links would lead nowhere. */
+  linkTo?: (key: string, lifeSeconds: number) => Promise<string>
   /** Keys that are not there are no error. @throws BLOBS_UNAVAILABLE */
   delete(keys: readonly string[]): Promise<void>
   /** All whose key begins so, in no certain order; the prefix is empty or ends with a slash. Deleting meanwhile is no harm. @throws BLOBS_UNAVAILABLE */

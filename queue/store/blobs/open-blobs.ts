@@ -7,6 +7,7 @@ export const blobStoreOptions = [
   'BLOB_DIR',
   'S3_BUCKET',
   'S3_ENDPOINT',
+  'S3_LINK_ENDPOINT',
   'S3_REGION',
   'S3_PATH_STYLE',
   'S3_PREFIX',
@@ -31,6 +32,7 @@ async function make(config: BlobConfig): Promise<BlobStore> {
     bucket,
     region: config.S3_REGION,
     endpoint: config.S3_ENDPOINT,
+    linkEndpoint: config.S3_LINK_ENDPOINT,
     isPathStyle: config.S3_PATH_STYLE ?? config.S3_ENDPOINT !== undefined,
     credentials:
       accessKeyId === undefined || secretAccessKey === undefined

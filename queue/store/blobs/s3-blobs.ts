@@ -7,6 +7,7 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { type BlobStore, blobLost, blobsUnavailable } from './blob-store.ts'
 import { measureStream, sha256Of } from './measure-stream.ts'
 
@@ -15,6 +16,8 @@ export interface S3Options {
   region: string
   /** Of another service than AWS, such as MinIO. */
   endpoint?: string | undefined
+  /** Where links lead. Undefined: nowhere else than `endpoint` if that is undefined too, else there are none. */
+  linkEndpoint?: string | undefined
   /** `https://host/bucket/key` in place of `https://bucket.host/key`. */
   isPathStyle: boolean
   /** Undefined finds them as all programs of AWS do: environment, shared files, the machine's role. */
@@ -34,22 +37,31 @@ const deletedAtOnce = 1000
 /** Blobs as objects of a bucket, in S3 or a service that speaks its protocol. The bucket must be there. */
 export function makeS3Blobs(options: S3Options): BlobStore {
   const { bucket, prefix } = options
-  const client = new S3Client({
-    region: options.region,
-    forcePathStyle: options.isPathStyle,
-    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
-    ...(options.credentials && { credentials: options.credentials }),
-    maxAttempts: 3,
-    // Checksums of the SDK's own, in trailers, are not known to all services; ours are in the rows.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    logger: silent, // what it has to say comes as errors
-    requestHandler: { connectionTimeout: connectDeadlineMs, socketTimeout: silenceDeadlineMs },
-  })
+  const connect = (endpoint: string | undefined) =>
+    new S3Client({
+      region: options.region,
+      forcePathStyle: options.isPathStyle,
+      ...(endpoint !== undefined && { endpoint }),
+      ...(options.credentials && { credentials: options.credentials }),
+      maxAttempts: 3,
+      // Checksums of the SDK's own, in trailers, are not known to all services; ours are in the rows.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      logger: silent, // what it has to say comes as errors
+      requestHandler: { connectionTimeout: connectDeadlineMs, socketTimeout: silenceDeadlineMs },
+    })
+  const client = connect(options.endpoint)
+  const signer = signerOf(options.linkEndpoint)
   const place = `S3 bucket ${bucket}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`
   const at = (key: string) => ({ Bucket: bucket, Key: prefix + key })
   const unavailable = (error: unknown): unknown =>
     isOfService(error) ? blobsUnavailable(place, error) : error
+
+  /** Signing asks nothing of the service, so it may be one that is reached from elsewhere only. */
+  function signerOf(linkEndpoint: string | undefined): S3Client | undefined {
+    if (linkEndpoint !== undefined) return connect(linkEndpoint)
+    return options.endpoint === undefined ? client : undefined
+  }
 
   return {
     place,
@@ -95,6 +107,12 @@ export function makeS3Blobs(options: S3Options): BlobStore {
         throw unavailable(error)
       }
     },
+    ...(signer && {
+      linkTo: (key: string, expiresIn: number) =>
+        getSignedUrl(signer, new GetObjectCommand(at(key)), { expiresIn }).catch((error: unknown) => {
+          throw unavailable(error)
+        }),
+    }),
     async delete(keys) {
       try {
         for (let i = 0; i < keys.length; i += deletedAtOnce) {
@@ -127,6 +145,7 @@ export function makeS3Blobs(options: S3Options): BlobStore {
     },
     close() {
       client.destroy()
+      signer?.destroy()
     },
   }
 }

@@ -3,8 +3,10 @@
 
 export interface BlobPiece {
   'data'?: (Buffer | Uint8Array | string);
+  'link'?: (string);
 }
 
 export interface BlobPiece__Output {
   'data': (Buffer);
+  'link': (string);
 }

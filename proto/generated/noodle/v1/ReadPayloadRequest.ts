@@ -4,8 +4,10 @@ import type { RunId as _noodle_v1_RunId, RunId__Output as _noodle_v1_RunId__Outp
 
 export interface ReadPayloadRequest {
   'run'?: (_noodle_v1_RunId | null);
+  'takesLink'?: (boolean);
 }
 
 export interface ReadPayloadRequest__Output {
   'run': (_noodle_v1_RunId__Output | null);
+  'takesLink': (boolean);
 }

@@ -14,8 +14,10 @@ export interface S3Server {
     S3_ACCESS_KEY_ID: string
     S3_SECRET_ACCESS_KEY: string
   }
-  /** Answers each request so from now on; undefined as it should. */
-  breakWith(status: number | undefined): void
+  /** The URLs of all requests, without the host. */
+  requests: string[]
+  /** Answers each request so from now on, or those whose URLs match; undefined as it should. */
+  breakWith(status: number | undefined, which?: RegExp): void
 }
 
 /**
@@ -29,11 +31,14 @@ export async function anS3Server(): Promise<S3Server> {
   const lenient = new S3rver({ silent: true, directory, allowMismatchedSignatures: true })
   await strict.configureBuckets()
   const [serveStrictly, serve] = [strict.callback(), lenient.callback()]
-  let broken: number | undefined
+  let broken: { status: number | undefined; which: RegExp } = { status: undefined, which: /./ }
+  const requests: string[] = []
   const ofBucket = new RegExp(`^/${bucket}/?(\\?|$)`)
   const server = createServer((request, response) => {
-    if (broken !== undefined) response.writeHead(broken).end()
-    else if (ofBucket.test(request.url ?? '')) serve(request, response)
+    const { url = '' } = request
+    requests.push(url)
+    if (broken.status !== undefined && broken.which.test(url)) response.writeHead(broken.status).end()
+    else if (ofBucket.test(url)) serve(request, response)
     else serveStrictly(request, response)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -52,8 +57,9 @@ export async function anS3Server(): Promise<S3Server> {
       S3_ACCESS_KEY_ID: 'S3RVER',
       S3_SECRET_ACCESS_KEY: 'S3RVER',
     },
-    breakWith(status) {
-      broken = status
+    requests,
+    breakWith(status, which = /./) {
+      broken = { status, which }
     },
   }
 }
