@@ -25,23 +25,29 @@ export interface Comparison {
   timelines: { name: PolicyName; timeline: RunResult['timeline'] }[]
 }
 
+/** The jobs of a tier, and how it would be scaled. */
+export interface TierRun {
+  workload: Workload
+  settings: FleetSettings
+  /** Noodle's. */
+  policy: ScalingPolicy
+}
+
 /** Runs each tier's workload under each policy, on a fleet of its own; the tiers' figures are put together. */
-export function compare(
-  workloads: readonly Workload[],
-  settings: FleetSettings,
-  policy: ScalingPolicy,
-  names: readonly PolicyName[],
-): Comparison {
+export function compare(tiers: readonly TierRun[], names: readonly PolicyName[]): Comparison {
   const runs = names.map((name) => ({
     name,
-    results: workloads.map((workload) => {
+    results: tiers.map(({ workload, settings, policy }) => {
       const pilot = name === 'noodle' ? makeNoodlePilot(workload, policy) : rivals[name](workload, settings)
       return simulate(workload, settings, pilot)
     }),
   }))
   return {
     outcomes: runs.map(({ name, results }) => outcomeOf(name, results)),
-    floorNodeSeconds: workloads.reduce((sum, workload) => sum + workOf(workload), 0) / settings.slotsPerNode,
+    floorNodeSeconds: tiers.reduce(
+      (sum, { workload, settings }) => sum + workOf(workload) / settings.slotsPerNode,
+      0,
+    ),
     timelines: runs.map(({ name, results }) => ({ name, timeline: addUp(results) })),
   }
 }

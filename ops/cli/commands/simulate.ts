@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { readConfig } from '../../../core/config.ts'
 import { didYouMean } from '../../../core/did-you-mean.ts'
-import { defaultPolicy } from '../../../queue/domain/scaling/policy.ts'
+import type { ScalingPolicy } from '../../../queue/domain/scaling/policy.ts'
 import { canonicalTier } from '../../../queue/domain/tiers.ts'
+import { makeScalingPolicies, type ScalingPolicies } from '../../../queue/use-cases/scaling-policies.ts'
 import { drawChart } from '../../autoscale/simulate/chart.ts'
 import {
   compare,
@@ -13,6 +14,7 @@ import {
   policyNames,
 } from '../../autoscale/simulate/compare.ts'
 import { type Trace, TraceError, readTrace } from '../../autoscale/simulate/trace.ts'
+import type { Workload } from '../../autoscale/simulate/workload.ts'
 import { duration, positiveNumber, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
@@ -58,16 +60,16 @@ export function addSimulate(program: Command, cli: Cli): void {
       coldStart,
       [60_000, 60_000],
     )
-    .option('--min <number>', 'fewest nodes; default 2', wholeNumber)
-    .option('--max <number>', 'most nodes; default 16', atLeastOne)
+    .option('--min <number>', 'fewest nodes; default as SCALING_POLICIES says, else 2', wholeNumber)
+    .option('--max <number>', 'most nodes; default as SCALING_POLICIES says, else 16', atLeastOne)
     .option(
       '--target-wait-ms <ms>',
-      "95 of 100 jobs shall start within it, for Noodle's policy; default 5000",
+      "95 of 100 jobs shall start within it, for Noodle's policy; default as SCALING_POLICIES says, else 5000",
       wholeNumber,
     )
     .option(
       '--cooldown-seconds <seconds>',
-      "least time between two removals, for Noodle's policy; default 300",
+      "least time between two removals, for Noodle's policy; default as SCALING_POLICIES says, else 300",
       wholeNumber,
     )
     .option('--policies <names>', `some of ${policyNames.join(', ')}; default all`, policyList, policyNames)
@@ -77,33 +79,38 @@ export function addSimulate(program: Command, cli: Cli): void {
       '\nExamples:\n  noodle simulate --trace jobs.csv --slots-per-node 4 --target-wait-ms 30000\n  noodle simulate --from-history 24h --tier small --policies noodle,keda-hpa --chart day.svg',
     )
     .action(async (options: Options) => {
-      const limits = limitsOf(options)
-      const trace = await readJobs(options, limits.slotsPerNode)
-      const workloads = pickTier(trace, options.tier)
-      const comparison = compare(
-        workloads,
-        { ...limits, coldStart: coldStarts(options.coldStartMs) },
-        { ...defaultPolicy, ...limits },
-        options.policies,
-      )
+      const { CONCURRENCY, TIERS, SCALING_POLICIES } = readConfig([
+        'CONCURRENCY',
+        'TIERS',
+        'SCALING_POLICIES',
+      ])
+      const policies = makeScalingPolicies(TIERS, SCALING_POLICIES)
+      const slotsPerNode = options.slotsPerNode ?? CONCURRENCY
+      const coldStart = coldStarts(options.coldStartMs)
+      policyOf(policies, canonicalTier(options.tier ?? ''), options) // what is wrong with it is told before a long trace is read
+      const trace = await readJobs(options, slotsPerNode)
+      const tiers = pickTier(trace, options.tier).map(([tier, workload]) => {
+        const policy = policyOf(policies, tier, options)
+        return { workload, policy, settings: { min: policy.min, max: policy.max, slotsPerNode, coldStart } }
+      })
+      const comparison = compare(tiers, options.policies)
       if (options.chart !== undefined) writeChart(options.chart, comparison)
       cli.show({ policies: comparison.outcomes }, () => tableOfOutcomes(comparison))
     })
 }
 
-function limitsOf(options: Options) {
-  const { CONCURRENCY } = readConfig(['CONCURRENCY'])
-  const { targetWaitMs, cooldownSeconds, ...own } = defaultPolicy
-  const min = options.min ?? own.min
-  const max = options.max ?? Math.max(min, own.max)
+/** What is configured for the tier, with what was asked for. A trace knows no time of the day, so what holds by the clock is left out. */
+function policyOf(policies: ScalingPolicies, tier: string, options: Options): ScalingPolicy {
+  const { override: _, ...configured } = policies.of(tier)
+  const min = options.min ?? configured.min
+  const max = options.max ?? Math.max(min, configured.max)
   if (min > max)
     throw new CliError(`--min ${String(min)} is more than --max ${String(max)}.`, { exitCode: 2 })
   return {
-    min,
-    max,
-    slotsPerNode: options.slotsPerNode ?? CONCURRENCY,
-    targetWaitMs: options.targetWaitMs ?? targetWaitMs,
-    cooldownSeconds: options.cooldownSeconds ?? cooldownSeconds,
+    ...configured,
+    ...{ min, max, schedules: [] },
+    targetWaitMs: options.targetWaitMs ?? configured.targetWaitMs,
+    cooldownSeconds: options.cooldownSeconds ?? configured.cooldownSeconds,
   }
 }
 
@@ -122,10 +129,11 @@ async function readJobs(options: Options, slotsPerNode: number): Promise<Trace> 
   }
 }
 
-function pickTier(trace: Trace, tier: string | undefined) {
-  if (tier === undefined) return [...trace.values()]
-  const workload = trace.get(canonicalTier(tier))
-  if (workload) return [workload]
+function pickTier(trace: Trace, tier: string | undefined): [tier: string, workload: Workload][] {
+  if (tier === undefined) return [...trace]
+  const name = canonicalTier(tier)
+  const workload = trace.get(name)
+  if (workload) return [[name, workload]]
   const known = [...trace.keys()].filter(Boolean)
   throw new CliError(
     `There is no job of the tier ${tier}${known.length > 0 ? `; there are jobs of ${known.join(', ')}` : ': the jobs name no tier'}.`,

@@ -2,6 +2,7 @@ import { ConfigError, type OptionName, readConfig, sourceOf } from '../../../cor
 import { options } from '../../../core/config-options.ts'
 import { gatewayUrl } from '../../local/gateway-port.ts'
 import { isPortFree } from '../../local/ports.ts'
+import { checkGateway } from './check-gateway.ts'
 import { failure, type Finding, ok, warning } from './finding.ts'
 
 /** package.json's engines. */
@@ -36,14 +37,17 @@ export function checkConfig(): Finding {
   }
 }
 
-/** A port matters only while no gateway of ours has it. */
+/** The gateway's port, where no gateway is known: whether one could have it, or which one has. */
 export async function checkPort(): Promise<Finding> {
   const { PORT, HOST } = readConfig(['PORT', 'HOST'])
   if (PORT === 0) return ok('port', 'The gateway takes any free port.')
   if (await isPortFree(PORT, HOST)) return ok('port', `Port ${String(PORT)} is free for a gateway.`)
+  const url = gatewayUrl(HOST, PORT)
+  const found = await checkGateway(url)
+  if (found.status !== 'failure') return found
   return warning(
     'port',
-    `Port ${String(PORT)} is taken, and not by a Noodle gateway at ${gatewayUrl(HOST, PORT)}.`,
-    'Free it or set PORT; npm start takes another one by itself unless PORT is set.',
+    `Port ${String(PORT)} is taken, by something that does not answer as a gateway that is ready (${found.message})`,
+    `If it is a gateway, NOODLE_URL=${url} noodle doctor says more. Else free the port or set PORT; npm start takes another one by itself unless PORT is set.`,
   )
 }

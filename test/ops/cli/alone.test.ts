@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -8,6 +10,7 @@ import { judgeTier } from '../../../ops/cli/doctor/check-consumption.ts'
 import { judgeLedger } from '../../../ops/cli/doctor/check-ledger.ts'
 import { checkNode } from '../../../ops/cli/doctor/check-process.ts'
 import type { Finding } from '../../../ops/cli/doctor/finding.ts'
+import { cleanUp } from '../../support/clean-up.ts'
 import { aFolder, runCli } from '../../support/cli.ts'
 
 /*
@@ -45,6 +48,30 @@ test('doctor says what is wrong with stores that do not answer', async () => {
   const answer = await runCli(['doctor'], { env })
   expect(answer.code).toBe(1)
   expect(answer.stdout).toMatch(/FAILED +postgres: .*ECONNREFUSED[\s\S]*FAILED +redis: .*ECONNREFUSED/)
+})
+
+test('doctor asks who has the port of the gateway', async () => {
+  const server = createServer((request, response) => {
+    const ready = { status: 'ok', version: '9.9.9', details: [] }
+    response.setHeader('Content-Type', 'application/json')
+    response.statusCode = request.url === '/ready' ? readyStatus : 404
+    response.end(JSON.stringify(ready))
+  })
+  let readyStatus = 200
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(async () => {
+    server.close()
+    await once(server, 'close')
+  })
+  const address = server.address()
+  const port = String(typeof address === 'object' ? address?.port : 0)
+  const env = { NOODLE_HOME: aFolder(), PORT: port, HOST: '127.0.0.1' }
+  const ours = await runCli(['doctor'], { env })
+  expect(ours.stdout).toMatch(/ok +gateway: Noodle 9\.9\.9 at \S+ is ready\./)
+  readyStatus = 404
+  const foreign = await runCli(['doctor'], { env })
+  expect(foreign.stdout).toContain(`Port ${port} is taken, by something that does not answer as a gateway`)
 })
 
 const statuses = (findings: Finding[]): Record<string, string> =>

@@ -79,3 +79,21 @@ test.each([
   const answer = await runCli(['simulate', ...args], { input })
   expect(answer).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) })
 })
+
+test('simulate begins with the configured policy of each tier; what is asked for goes first', async () => {
+  const SCALING_POLICIES = JSON.stringify({
+    default: { min: 3, max: 3 },
+    heavy: { min: 5, max: 5, override: { replicas: 9, until: '2099-01-01T00:00:00Z' } },
+  })
+  const jobs = 'at,serviceMs,tier\n0,1000,small\n0,1000,large\n100,1000,small\n100,1000,heavy\n'
+  const nodeSeconds = async (...args: string[]) => {
+    const all = ['--json', 'simulate', '--trace', '-', '--policies', 'noodle', ...args]
+    const { stdout } = await runCli(all, { input: jobs, env: { SCALING_POLICIES } })
+    const { policies } = JSON.parse(stdout) as { policies: { nodeSeconds: number }[] }
+    return policies[0]?.nodeSeconds
+  }
+  // 101 s each: three nodes of small, five of heavy.
+  expect(await nodeSeconds()).toBe(808)
+  expect(await nodeSeconds('--tier', 'large')).toBe(505)
+  expect(await nodeSeconds('--min', '2', '--max', '2')).toBe(404)
+})
