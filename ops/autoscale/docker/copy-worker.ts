@@ -13,7 +13,7 @@ export interface InspectedContainer {
   HostConfig: Json & {
     NetworkMode: string
     Binds: string[] | null
-    Mounts?: { Type: string; Source?: string }[] | null
+    Mounts?: (Json & { Source?: string })[] | null
   }
   NetworkSettings: { Networks: Record<string, { Aliases: string[] | null }> | null }
 }
@@ -75,8 +75,8 @@ export function copyWorker(model: InspectedContainer, project: string, names: Co
       HostConfig: {
         ...host,
         Binds: (host.Binds ?? []).filter((bind) => !isUnnamed(bind.split(':')[0] ?? '')),
-        Mounts: (host.Mounts ?? []).filter(
-          ({ Type, Source }) => Type !== 'volume' || !isUnnamed(Source ?? ''),
+        Mounts: (host.Mounts ?? []).map((mount) =>
+          isUnnamed(mount.Source ?? '') ? { ...mount, Source: '' } : mount,
         ),
         ...{ AutoRemove: false, ContainerIDFile: '', PortBindings: {} },
         RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },

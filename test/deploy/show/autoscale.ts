@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { appendFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { Client } from './client.ts'
 import { isLeading } from './leader.ts'
 import { expectThat, type Scenario } from './scenario.ts'
@@ -66,6 +68,11 @@ export const autoscale: Scenario = async (stack, client) => {
     copies.includes(left ?? ''),
     'The successor did not know the nodes of the leader that was killed.',
   )
+  await promisify(execFile)(join(stack.folder, 'scripts/rolling-update'), { maxBuffer: 16_777_216 })
+  await until('a new node in place of the old one', async () => {
+    const [now] = await copiesOf(stack)
+    return now !== undefined && now !== left && (await seen()).replicas.ready === small.min
+  })
 
   const { decisions } = (await client.call('GET', '/v1/tiers/small/scaling')).body as {
     decisions: { from: number | null; to: number; reason: string }[]
@@ -78,7 +85,7 @@ export const autoscale: Scenario = async (stack, client) => {
   const p = (share: number): string =>
     `${((waits[Math.ceil(waits.length * share) - 1] ?? 0) / 1000).toFixed(1)} s`
   const told = decisions.map(({ from, to, reason }) => `${String(from)} → ${String(to)}: ${reason}`)
-  return `${String(jobs)} jobs of ${String(serviceMs)} ms in ${(tookMs / 1000).toFixed(0)} s on up to ${String(most)} nodes: waits p50 ${p(0.5)}, p95 ${p(0.95)} (target ${String(small.targetWaitMs / 1000)} s), all succeeded at their first attempt; the leader was killed, and its successor took the nodes away again.\n         ${told.toReversed().join('\n         ')}`
+  return `${String(jobs)} jobs of ${String(serviceMs)} ms in ${(tookMs / 1000).toFixed(0)} s on up to ${String(most)} nodes: waits p50 ${p(0.5)}, p95 ${p(0.95)} (target ${String(small.targetWaitMs / 1000)} s), all succeeded at their first attempt; the leader was killed, its successor took the nodes away again, and scripts/rolling-update replaced the one that was left.\n         ${told.toReversed().join('\n         ')}`
 }
 
 interface TierView {

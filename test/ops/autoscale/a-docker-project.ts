@@ -34,8 +34,8 @@ function hasNetworks(): boolean {
 const obedient = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
 
 /**
- * What Compose makes of a project with a worker of tier small, on the real engine: two networks, and a container in both, with a secret, limits and a volume without a
- * name that was carried over from an earlier container. All of the project's is removed after the test.
+ * What Compose makes of a project with a worker of tier small, on the real engine: two networks, and a container in both, with a secret, limits and volumes without a
+ * name that were carried over from an earlier container, as Compose 1 does it and as Compose 2 does. All of the project's is removed after the test.
  */
 export async function aDockerProject(image: string, { script = obedient, graceSeconds = 20 } = {}) {
   const project = `noodle-test-${String(process.pid)}-${String(projects++)}`
@@ -47,13 +47,13 @@ export async function aDockerProject(image: string, { script = obedient, graceSe
     for (const { Id } of await engine.listContainers(ofProject))
       await engine.getContainer(Id).remove({ force: true, v: true })
     for (const network of networks) await engine.getNetwork(network).remove()
-    await engine.getVolume(volume.name).remove()
+    for (const { name } of volumes) await engine.getVolume(name).remove()
     rmSync(folder, { recursive: true })
   })
   const networks = [`${project}_back`, `${project}_outside`]
   for (const Name of networks) await engine.createNetwork({ Name, Internal: true })
-  const volume = await engine.createVolume()
-  expect(volume.name).toMatch(/^[0-9a-f]{64}$/)
+  const volumes = [await engine.createVolume(), await engine.createVolume()]
+  for (const { name } of volumes) expect(name).toMatch(/^[0-9a-f]{64}$/)
 
   const make = async (name: string, labels: Record<string, string>) => {
     const container = await engine.createContainer({
@@ -67,7 +67,11 @@ export async function aDockerProject(image: string, { script = obedient, graceSe
       },
       ExposedPorts: { '9100/tcp': {} },
       HostConfig: {
-        ...{ NetworkMode: networks[0], Binds: [`${secret}:/run/secrets/x:ro`, `${volume.name}:/data`] },
+        ...{
+          NetworkMode: networks[0],
+          Binds: [`${secret}:/run/secrets/x:ro`, `${volumes[0]?.name ?? ''}:/data`],
+        },
+        Mounts: [{ Type: 'volume', Source: volumes[1]?.name ?? '', Target: '/more' }],
         ...{ ReadonlyRootfs: true, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] },
         ...{ Memory: 67_108_864, NanoCpus: 500_000_000, PidsLimit: 64, Tmpfs: { '/tmp': 'size=1m' } },
         LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },

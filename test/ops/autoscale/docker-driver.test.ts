@@ -50,12 +50,14 @@ projectTest(
       'com.docker.compose.oneoff': 'True',
       ...{ 'noodle.scaling.tier': 'small', 'noodle.scaling.node': node?.id, 'noodle.scaling.from': model.Id },
     })
-    // The secret is the same file; the scratch volume is its own.
+    // The secret is the same file; volumes without a name are its own.
     const sourceOf = (of: typeof copy, path: string) =>
       of.Mounts.find(({ Destination }) => Destination === path)
     expect(sourceOf(copy, '/run/secrets/x')).toEqual(sourceOf(model, '/run/secrets/x'))
-    expect(sourceOf(copy, '/data')?.Name).toMatch(/^[0-9a-f]{64}$/)
-    expect(sourceOf(copy, '/data')?.Name).not.toBe(sourceOf(model, '/data')?.Name)
+    for (const path of ['/data', '/more']) {
+      expect(sourceOf(copy, path)?.Name).toMatch(/^[0-9a-f]{64}$/)
+      expect(sourceOf(copy, path)?.Name).not.toBe(sourceOf(model, path)?.Name)
+    }
     // Prometheus finds workers by the name of their service.
     expect(Object.keys(copy.NetworkSettings.Networks).sort()).toEqual(networks.toSorted())
     for (const network of networks)

@@ -125,6 +125,11 @@ projectTest('the gate lets nothing else through', async () => {
       `/networks/${networks[1] ?? ''}/connect`,
       { Container: id, EndpointConfig: { Aliases: ['postgres'] } },
     ],
+    [
+      'POST',
+      `/networks/${other.networks[0] ?? ''}/connect`,
+      { Container: id, EndpointConfig: { Aliases: [] } },
+    ],
     ['POST', `/networks/${networks[0] ?? ''}/connect`, 'not JSON'],
     ['POST', '/containers/create?name=x', ' '.repeat(300_000)],
   ]
