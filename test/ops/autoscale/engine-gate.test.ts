@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
-import { request } from 'node:http'
-import { expect } from '@jest/globals'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../../core/logger.ts'
 import { copyWorker, type InspectedContainer } from '../../../ops/autoscale/docker/copy-worker.ts'
+import { makeAskEngine } from '../../../ops/autoscale/docker/engine-client.ts'
+import { makeEngineGate } from '../../../ops/autoscale/docker/engine-gate.ts'
 import { makeDockerDriver } from '../../../ops/autoscale/drivers/docker-driver.ts'
+import { cleanUp } from '../../support/clean-up.ts'
 import { engine, useTestImage } from '../../support/container-test.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { aDockerProject, projectTest } from './a-docker-project.ts'
@@ -202,4 +206,23 @@ projectTest('the gate makes copies of workers to the letter', async () => {
   // A copy is no model.
   const again = copyOf(await engine.getContainer(made?.Id ?? '').inspect(), { ...names, number: 2 })
   expect((await ask(gate, 'POST', `/containers/create?name=${again.name}`, again.body)).status).toBe(404)
+})
+
+test('while the engine is away or hangs the gate says so, in time', async () => {
+  const deaf = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(deaf, 'listening')
+  const { port } = deaf.address() as { port: number }
+  const gate = makeEngineGate({
+    ...{ port: 0, host: '127.0.0.1', log: silentLogger, project: () => Promise.resolve('p') },
+    ask: makeAskEngine(`tcp://127.0.0.1:${String(port)}`, 100),
+  })
+  cleanUp(() => gate.stop())
+  await gate.start()
+  const url = `http://127.0.0.1:${String(gate.port())}`
+  const said = { status: 502, text: expect.stringContaining('does not answer') }
+  expect(await ask(url, 'GET', '/containers/json')).toEqual(said)
+  deaf.closeAllConnections()
+  deaf.close()
+  await once(deaf, 'close')
+  expect(await ask(url, 'GET', '/containers/json')).toEqual(said)
 })
