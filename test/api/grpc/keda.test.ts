@@ -108,11 +108,12 @@ test('what KEDA asks for wrongly is named', async () => {
 })
 
 test('a push trigger is told at once and after each change, and of nothing that is not known', async () => {
-  const { client, decide, deps } = await openScaler()
+  const { client, decide, deps, isActive } = await openScaler()
   const told: boolean[] = []
   const stream = client.streamIsActive(small)
   stream.on('error', () => undefined)
   stream.on('data', ({ result }) => told.push(result))
+  await refusalOf(isActive()) // the stream has looked by then as well, and found nothing
   await decide(2)
   await waitFor(() => told.length === 1)
   await deps.scaling.changePolicy('small', { mode: 'dryRun' })
