@@ -70,8 +70,8 @@ export default {
     only(
       'ops-knows-no-other-process',
       '^ops/',
-      [core, queue],
-      'What ops and another process both need belongs below.',
+      [core, queue, '^client/'],
+      'What ops and another process both need belongs below. Its command line speaks with the gateway as other programs do.',
     ),
     only('client-stands-alone', '^client/', [], 'client knows the contract, not the house.'),
     {

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TokenSource } from '../../client/src/credentials.ts'
+import { makeEventParser, type ServerEvent } from '../../client/src/event-stream.ts'
+import { NoodleError } from '../../client/src/noodle-error.ts'
+import { toRetryPolicy } from '../../client/src/retry.ts'
+import { type Call, makeTransport, type Query } from '../../client/src/transport.ts'
 import type { FieldError } from '../../queue/domain/errors.ts'
 import { CliError } from './cli-error.ts'
 
+/** The client's way to the gateway, as a person at a prompt wants it: what does not answer is told at once, in the words of the command line. */
 export interface ApiClient {
   /** Of the gateway. */
   readonly url: string
@@ -9,7 +15,7 @@ export interface ApiClient {
    * Answers with the JSON body; undefined when there is none.
    * @throws ApiError for a refusal, CliError when no answer came
    */
-  call<T>(method: Method, path: string, options?: CallOptions): Promise<T>
+  call<T>(method: Call['method'], path: string, options?: CallOptions): Promise<T>
   /** Server-sent events as they come, until the gateway ends the stream. @throws as `call`; passing when the stream breaks */
   events(
     path: string,
@@ -21,27 +27,16 @@ export interface ApiClient {
   pages<T>(path: string, query?: Query): AsyncGenerator<T[], void, undefined>
 }
 
-export interface ServerEvent {
-  id: string | undefined
-  name: string
-  data: string
-}
-
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-
-export type Query = Record<string, string | number | readonly string[] | undefined>
-
 export interface CallOptions {
   query?: Query
-  /** JSON text. */
+  /** JSON text, or what `contentType` says. */
   body?: string
+  contentType?: string
   headers?: Record<string, string>
   /** Default 30 s. */
   timeoutMs?: number
   /** True when doing it twice does what once does, so that it may be sent again; by default true for GET. */
   isRepeatable?: boolean
-  /** In place of the timeout. */
-  signal?: AbortSignal
 }
 
 export interface Page<T> {
@@ -49,151 +44,95 @@ export interface Page<T> {
   nextCursor: string | null
 }
 
-/** Where the token for a call comes from; `isRefused` tells that the last one was not accepted. Undefined calls without one. */
-export type TokenSource = (last: { isRefused: boolean }) => Promise<string>
-
 /** A refusal in the gateway's own words (RFC 9457). The message is its sentence. */
 export class ApiError extends CliError {
   readonly status: number
   readonly requestId: string | undefined
   readonly fields: readonly FieldError[]
 
-  constructor(status: number, problem: Partial<Problem>) {
-    const fallback = `The gateway answered ${String(status)} and did not say why.`
-    super(problem.detail ?? problem.title ?? fallback, { isPassing: passingStatuses.has(status) })
+  constructor(status: number, { message, isPassing, requestId, errors }: NoodleError) {
+    super(message, { isPassing })
     this.name = 'ApiError'
     this.status = status
-    this.requestId = problem.requestId
-    this.fields = problem.errors ?? []
+    this.requestId = requestId
+    this.fields = errors
   }
 }
 
-interface Problem {
-  title: string
-  detail: string
-  requestId: string
-  errors: FieldError[]
-}
-
-const passingStatuses = new Set([429, 502, 503, 504])
+const usualTimeoutMs = 30_000
+/** The gateway says something every 15 s. */
+const silentMs = 45_000
 /** The gateway asks for patience with these. */
-const patienceStatuses = new Set([429, 503])
+const patienceStatuses = new Set<number | undefined>([429, 503])
+const usualPatienceMs = 1000
 /** Who must wait longer than this is told so instead. */
 const longestPatienceMs = 15_000
 
 export function makeApiClient(url: string, token?: TokenSource): ApiClient {
-  async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
-    const { isRepeatable = method === 'GET' } = options
-    const first = await requestAs(method, path, options)
-    let { response } = first
-    const patienceMs = Number(response.headers.get('Retry-After') ?? 1) * 1000
-    if (isRepeatable && patienceStatuses.has(response.status) && patienceMs <= longestPatienceMs) {
-      await response.body?.cancel()
-      await sleep(patienceMs)
-      response = await request(method, path, first.bearer, options)
-    }
-    return readAnswer<T>(response)
-  }
+  const transport = makeTransport({
+    ...{ url, token, fetch: (to, init) => fetch(to, init), timeoutMs: usualTimeoutMs },
+    retry: toRetryPolicy({ forMs: 0 }),
+  })
 
-  /** With the token that is at hand, or a new one when that is not accepted any more. */
-  async function requestAs(
-    method: Method,
-    path: string,
-    options: CallOptions,
-  ): Promise<{ response: Response; bearer: string | undefined }> {
-    const bearer = await token?.({ isRefused: false })
-    const response = await request(method, path, bearer, options)
-    if (response.status !== 401 || !token) return { response, bearer }
-    const fresh = await token({ isRefused: true })
-    if (fresh === bearer) return { response, bearer }
-    await response.body?.cancel()
-    return { response: await request(method, path, fresh, options), bearer: fresh }
-  }
-
-  async function request(
-    method: Method,
-    path: string,
-    bearer: string | undefined,
-    options: CallOptions,
-  ): Promise<Response> {
-    const { query = {}, body, headers, timeoutMs = 30_000, signal = AbortSignal.timeout(timeoutMs) } = options
+  /** What an answer brings that is read as it comes. */
+  async function* read(path: string, call: Partial<Call> = {}): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      return await fetch(urlOf(url, path, query), {
-        method,
-        headers: {
-          Accept: 'application/json',
-          ...(bearer !== undefined && { Authorization: `Bearer ${bearer}` }),
-          ...(body !== undefined && { 'Content-Type': 'application/json' }),
-          ...headers,
-        },
-        ...(body !== undefined && { body }),
-        signal,
+      const { response, deadline } = await transport.open({
+        method: 'GET',
+        path,
+        timeoutMs: silentMs,
+        ...call,
       })
+      const reader = response.body?.getReader()
+      try {
+        for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
+          deadline.renew()
+          yield piece.value
+        }
+      } catch (error) {
+        throw transport.explain(error, deadline, undefined)
+      } finally {
+        deadline.clear()
+        await reader?.cancel().catch(() => undefined) // whoever stops reading early leaves the connection open
+      }
     } catch (error) {
-      throw noAnswer(url, error, timeoutMs)
+      throw toCliError(url, error, silentMs)
     }
-  }
-
-  async function readAnswer<T>(response: Response): Promise<T> {
-    const text = await response.text().catch((error: unknown) => {
-      throw noAnswer(url, error, 0)
-    })
-    const isJson = /json/.test(response.headers.get('Content-Type') ?? '')
-    const body = isJson && text ? (JSON.parse(text) as unknown) : undefined
-    if (!response.ok) throw new ApiError(response.status, body ?? {})
-    if (text && !isJson)
-      throw new CliError(`What answers at ${url} is not Noodle's gateway; check NOODLE_URL.`)
-    return body as T
   }
 
   return {
     url,
-    call,
-    async *events(path, { query = {}, lastId } = {}) {
-      const silence = new AbortController()
-      const onSilence = (): void => silence.abort(new DOMException('The gateway is silent.', 'TimeoutError'))
-      const timer = setTimeout(onSilence, silentMs)
+    async call<T>(method: Call['method'], path: string, options: CallOptions = {}) {
+      const { isRepeatable = method === 'GET', timeoutMs = usualTimeoutMs } = options
+      const send = (): Promise<T> => transport.json<T>({ method, path, ...options, isRepeatable: false })
       try {
-        const { response } = await requestAs('GET', path, {
-          query,
-          headers: { Accept: 'text/event-stream', ...(lastId !== undefined && { 'Last-Event-ID': lastId }) },
-          timeoutMs: silentMs,
-          signal: silence.signal,
+        return await send().catch(async (error: unknown) => {
+          if (!(error instanceof NoodleError) || !isRepeatable || !patienceStatuses.has(error.status))
+            throw error
+          const { retryAfterMs = usualPatienceMs } = error
+          if (retryAfterMs > longestPatienceMs) throw error
+          await sleep(retryAfterMs)
+          return send()
         })
-        if (!response.ok || !response.body) await readAnswer(response)
-        else yield* readEvents(response.body, () => timer.refresh())
       } catch (error) {
-        throw error instanceof CliError ? error : noAnswer(url, error, silentMs)
-      } finally {
-        clearTimeout(timer)
-        silence.abort() // whoever stops reading early leaves the connection open
+        throw toCliError(url, error, timeoutMs)
       }
     },
-    async *download(path) {
-      const silence = new AbortController()
-      const onSilence = (): void => silence.abort(new DOMException('The gateway is silent.', 'TimeoutError'))
-      const timer = setTimeout(onSilence, silentMs)
-      try {
-        const { response } = await requestAs('GET', path, { timeoutMs: silentMs, signal: silence.signal })
-        if (!response.ok || !response.body) {
-          await readAnswer(response)
-          return
-        }
-        for await (const piece of response.body as ReadableStream<Uint8Array>) {
-          timer.refresh()
-          yield piece
-        }
-      } catch (error) {
-        throw error instanceof CliError ? error : noAnswer(url, error, silentMs)
-      } finally {
-        clearTimeout(timer)
-        silence.abort()
+    async *events(path, { query = {}, lastId } = {}) {
+      const parser = makeEventParser(lastId)
+      const headers = {
+        Accept: 'text/event-stream',
+        ...(lastId !== undefined && { 'Last-Event-ID': lastId }),
       }
+      for await (const piece of read(path, { query, headers })) yield* parser.push(piece)
     },
+    download: (path) => read(path),
     async *pages<T>(path: string, query: Query = {}) {
       let cursor: string | undefined
       do {
-        const page: Page<T> = await call<Page<T>>('GET', path, { query: { limit: 200, ...query, cursor } })
+        const page: Page<T> = await this.call<Page<T>>('GET', path, {
+          query: { limit: 200, ...query, cursor },
+        })
         yield page.items
         cursor = page.nextCursor ?? undefined
       } while (cursor !== undefined)
@@ -201,48 +140,18 @@ export function makeApiClient(url: string, token?: TokenSource): ApiClient {
   }
 }
 
-/** The gateway says something every 15 s. */
-const silentMs = 45_000
-
-/** As WHATWG HTML, 9.2.6, has it; the gateway ends lines with LF. `onSign` hears of each sign of life. */
-async function* readEvents(
-  body: ReadableStream<Uint8Array>,
-  onSign: () => void,
-): AsyncGenerator<ServerEvent> {
-  const decoder = new TextDecoder()
-  let open = ''
-  for await (const piece of body) {
-    onSign()
-    const blocks = (open + decoder.decode(piece, { stream: true })).split('\n\n')
-    open = blocks.pop() ?? ''
-    for (const block of blocks) {
-      const event: ServerEvent = { id: undefined, name: 'message', data: '' }
-      for (const line of block.split('\n')) {
-        if (line.startsWith('id: ')) event.id = line.slice(4)
-        else if (line.startsWith('event: ')) event.name = line.slice(7)
-        else if (line.startsWith('data: ')) event.data += line.slice(6)
-      }
-      if (event.data !== '') yield event
-    }
-  }
-}
-
-function urlOf(base: string, path: string, query: Query): URL {
-  const url = new URL(base.replace(/\/+$/, '') + path)
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    for (const one of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(one))
-  }
-  return url
-}
-
-function noAnswer(url: string, error: unknown, timeoutMs: number): CliError {
+/** What flies on is a bug, or what the token's source has to say. */
+function toCliError(url: string, error: unknown, timeoutMs: number): unknown {
+  if (!(error instanceof NoodleError)) return error
+  if (error.cause instanceof CliError) return error.cause // of the login that followed a refused token
+  if (error.status !== undefined) return new ApiError(error.status, error)
+  if (error.code === 'not-noodle')
+    return new CliError(`What answers at ${url} is not Noodle's gateway; check NOODLE_URL.`)
   const options = { cause: error, isPassing: true }
-  if (error instanceof Error && error.name === 'TimeoutError') {
+  if (error.code === 'timeout')
     return new CliError(`The gateway at ${url} did not answer within ${String(timeoutMs / 1000)} s.`, options)
-  }
   return new CliError(
-    `No gateway answers at ${url} (${reasonOf(error)}). Start the platform with npm start, or set NOODLE_URL to one that runs.`,
+    `No gateway answers at ${url} (${reasonOf(error.cause)}). Start the platform with npm start, or set NOODLE_URL to one that runs.`,
     options,
   )
 }

@@ -1,6 +1,7 @@
 import { readConfig } from '../../core/config.ts'
 import { credentialsFile, type Credentials, homeFolder, readCredentials } from '../local/home.ts'
-import { ApiError, makeApiClient, type TokenSource } from './api-client.ts'
+import type { TokenSource } from '../../client/src/credentials.ts'
+import { ApiError, makeApiClient } from './api-client.ts'
 import type { TokenView } from './api-views.ts'
 import { CliError } from './cli-error.ts'
 import { cacheToken, type CachedToken, readCachedToken } from './token-cache.ts'

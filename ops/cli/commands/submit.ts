@@ -146,7 +146,7 @@ async function submitBatch(
   if (body.trim() === '') throw new CliError(`${file} holds no jobs.`, { exitCode: 2 })
   const answer = await cli.connect().call<BatchAnswer>('POST', '/v1/jobs/batch', {
     body,
-    headers: { 'Content-Type': 'application/x-ndjson' },
+    contentType: 'application/x-ndjson',
     timeoutMs: 120_000,
   })
   cli.show(answer, () => answer.results.flatMap((result) => ('id' in result ? [result.id] : [])))

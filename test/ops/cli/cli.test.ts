@@ -38,6 +38,19 @@ test('submit --wait shows what a command printed, and fails as the job does', as
   expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('EXIT_CODE') })
 })
 
+test('a password that was changed elsewhere is told of, also where a token of before is left', async () => {
+  const NOODLE_HOME = aFolder()
+  const login = { url: platform.url, username: 'admin' }
+  const write = (name: string, content: object): void =>
+    writeFileSync(join(NOODLE_HOME, name), JSON.stringify({ ...login, ...content }))
+  write('credentials.json', { password: 'one of before' })
+  write('token.json', { accessToken: 'stale', expiresAt: new Date(Date.now() + 600_000).toISOString() })
+  const answer = await runCli(['tiers'], { env: { NOODLE_HOME } })
+  expect(answer).toMatchObject({
+    ...{ code: 1, stderr: expect.stringMatching(/^The password of admin in .* is not valid any more/) },
+  })
+})
+
 test('submit takes every option of a job', async () => {
   const job = await json(
     ...[
