@@ -10,8 +10,10 @@ export interface TierScaling {
   status: TierStatus
   policy: ScalingPolicy
   state: ScalingState | null
-  /** Newest first. */
+  /** The last few, newest first. */
   decisions: readonly ScalingDecision[]
+  /** The same as numbers alone, and more of them. */
+  sizes: readonly Pick<ScalingDecision, 'at' | 'from' | 'to'>[]
 }
 
 interface Viewer {
@@ -23,7 +25,6 @@ interface Viewer {
   problem?: string
 }
 
-const decisionsShown = 10
 const dayMs = 86_400_000
 
 const style = `
@@ -77,7 +78,7 @@ ${overrideStanding(tier, viewer)}
 </div>
 ${overrideForm(tier, viewer)}
 <div data-live id="${name}-past">
-${desiredChart(status.tier, tier.decisions, { nowMs: viewer.nowMs, mostMs: dayMs })}
+${desiredChart(status.tier, tier.sizes, { nowMs: viewer.nowMs, mostMs: dayMs })}
 ${decisionTable(tier, viewer.nowMs)}
 </div>
 </section>`
@@ -159,12 +160,10 @@ const overridePath = (tier: string): string => `/admin/scaling/${encodeURICompon
 
 function decisionTable({ decisions }: TierScaling, nowMs: number): string {
   if (decisions.length === 0) return ''
-  const rows = decisions
-    .slice(0, decisionsShown)
-    .map(
-      ({ id, at, from, to, mode, reason, inputs }) =>
-        `<tr><td>${timeText(at, nowMs)}</td><td>${String(from)} → ${String(to)}</td><td>${escapeHtml(mode === 'auto' ? '' : `${modeNames[mode] ?? mode}: `)}${escapeHtml(reason)} ${inputsOf(id, inputs)}</td></tr>`,
-    )
+  const rows = decisions.map(
+    ({ id, at, from, to, mode, reason, inputs }) =>
+      `<tr><td>${timeText(at, nowMs)}</td><td>${String(from)} → ${String(to)}</td><td>${escapeHtml(mode === 'auto' ? '' : `${modeNames[mode] ?? mode}: `)}${escapeHtml(reason)} ${inputsOf(id, inputs)}</td></tr>`,
+  )
   return `<table><caption hidden>Last changes</caption><thead><tr><th>When</th><th>Nodes</th><th>Why</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
 }
 

@@ -10,8 +10,10 @@ import { contextOf } from '../http/request-context.ts'
 import { page, requireDashboardLogin, requireSameOrigin } from './login.ts'
 import { scalingPage, scalingScript, type TierScaling } from './scaling-page.ts'
 
-/** As many as the API lists at once; the picture shows what they reach back to, a day at most. */
-const decisionsRead = 200
+/** With their figures, below the picture. */
+const decisionsShown = 10
+/** The picture shows what they reach back to, a day at most: one each 90 s. */
+const sizesRead = 1000
 
 const overrideForm = z.object({
   nodes: z
@@ -105,11 +107,11 @@ async function readTiers({ queue, fleet, scalingPolicies }: GatewayDeps): Promis
   return Promise.all(
     tiers.map(async (status) => {
       const state = states.find(({ tier }) => tier === status.tier) ?? null
-      return {
-        ...{ status, state },
-        policy: scalingPolicies.of(status.tier, state?.policy),
-        decisions: await queue.scaling.listDecisions(status.tier, { limit: decisionsRead }),
-      }
+      const [decisions, sizes] = await Promise.all([
+        queue.scaling.listDecisions(status.tier, { limit: decisionsShown }),
+        queue.scaling.listSizes(status.tier, sizesRead),
+      ])
+      return { status, state, policy: scalingPolicies.of(status.tier, state?.policy), decisions, sizes }
     }),
   )
 }

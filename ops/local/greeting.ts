@@ -14,6 +14,7 @@ export function greeting(up: { url: string; grpcAddress: string | undefined; hom
     `  calls and their reference   ${url}/docs`,
     ...(grpcAddress === undefined ? [] : [`  gRPC                        ${grpcAddress}`]),
     `  queues                      ${url}/admin/queues`,
+    `  scaling                     ${url}/admin/scaling`,
     `  who may log in              ${here(credentialsFile(home))}`,
     `  logs                        ${here(join(home, 'logs'))}`,
     '',

@@ -120,6 +120,14 @@ export function openScalingTable(postgres: Postgres) {
       )
     },
 
+    /** The same as numbers alone, the newest `limit` of them. */
+    async listSizes(tier: string, limit: number): Promise<Pick<ScalingDecision, 'at' | 'from' | 'to'>[]> {
+      return postgres.query(
+        'SELECT at, from_nodes AS "from", to_nodes AS "to" FROM scaling_decisions WHERE tier = $1 ORDER BY id DESC LIMIT $2',
+        [tier, limit],
+      )
+    },
+
     async noteStart(tier: string): Promise<void> {
       await postgres.query('INSERT INTO node_starts (tier) VALUES ($1)', [tier])
     },
