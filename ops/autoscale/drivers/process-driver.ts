@@ -28,6 +28,8 @@ export function makeProcessDriver(options: ProcessDriverOptions): NodeDriver {
     .replace(/[^A-Za-z0-9._-]/g, '-')
     .slice(0, 30)
   const nodes = new Map<string, { node: DrivenNode; ended: Promise<void>; stop: () => void }>()
+  /** Why the last process of a tier did not come up. */
+  const failures = new Map<string, unknown>()
 
   function begin(tier: Tier): void {
     const id = `${host}-${tier.name}-${randomBytes(3).toString('hex')}`
@@ -57,7 +59,10 @@ export function makeProcessDriver(options: ProcessDriverOptions): NodeDriver {
       const how = await (await starting).ended
       if (!node.isStopping) log.warn('a worker process ended by itself', { nodeId, tier, how })
     } catch (error) {
-      if (!node.isStopping) log.warn('a worker process did not start', { nodeId, tier, error })
+      if (!node.isStopping) {
+        log.warn('a worker process did not start', { nodeId, tier, error })
+        failures.set(tier, error)
+      }
     }
     nodes.delete(nodeId)
   }
@@ -76,6 +81,10 @@ export function makeProcessDriver(options: ProcessDriverOptions): NodeDriver {
     start(name) {
       const tier = tiers.find((candidate) => candidate.name === name)
       if (!tier) return Promise.reject(new Error(`There is no tier ${name}.`))
+      const cause = failures.get(name)
+      // Told once, as the failure of this start: else a tier whose workers can't come up would have one started after another.
+      if (failures.delete(name))
+        return Promise.reject(new Error(`The last worker of tier ${name} did not come up.`, { cause }))
       begin(tier)
       return Promise.resolve()
     },

@@ -2,10 +2,14 @@ import { createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { expect } from '@jest/globals'
 import { type Logger, silentLogger } from '../../../core/logger.ts'
+import { makeAutoscaler } from '../../../ops/autoscale/autoscaler.ts'
 import { makeDockerDriver } from '../../../ops/autoscale/drivers/docker-driver.ts'
 import { makePatient } from '../../../ops/autoscale/patient-driver.ts'
+import { makeScalingPolicies } from '../../../queue/use-cases/scaling-policies.ts'
+import { cleanUp } from '../../support/clean-up.ts'
 import { engine, engineAddress, useTestImage } from '../../support/container-test.ts'
 import { openCuttingProxy } from '../../support/cutting-proxy.ts'
+import { openTestQueue } from '../../support/test-queue.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { aDockerProject, projectTest } from './a-docker-project.ts'
 
@@ -181,6 +185,33 @@ projectTest('a start of which the answer is lost does not make two nodes', async
   await Promise.allSettled([driver.start('small', life), other.start('small', life)])
   await Promise.all([driver.close(), other.close()])
   expect(await other.list(life)).toHaveLength(3)
+})
+
+projectTest('workers that can not come up are not made one after another', async () => {
+  const { deps } = await openTestQueue()
+  const { project, copies } = await aDockerProject(image, { script: 'exit 3' })
+  const ended: unknown[] = []
+  const log: Logger = { ...silentLogger, warn: (told) => void ended.push(told) }
+  const { of: policyOf } = makeScalingPolicies(deps.tiers, {
+    default: { min: 0, max: 0 },
+    small: { mode: 'manual', replicas: 2, max: 16 },
+  })
+  const autoscaler = makeAutoscaler(deps, {
+    ...{ leader: { term: () => 1 }, driver: makePatient(aDriver(project, { log }), 10_000), policyOf },
+    ...{ usual: { slots: 4, coldStartSeconds: 1 }, startDeadlineMs: 60_000, everyMs: 50 },
+  })
+  cleanUp(() => autoscaler.stop())
+  await autoscaler.start()
+  const failed = 'noodle_node_start_failures_total{tier="small"} 1\n'
+  await waitFor(async () => (await deps.metrics.registry.metrics()).includes(failed))
+  await waitFor(() => ended.length === 2)
+  for (let look = 0; look < 3; look++) {
+    const before = (await deps.scaling.findState('small'))?.decidedAt?.getTime()
+    await waitFor(async () => (await deps.scaling.findState('small'))?.decidedAt?.getTime() !== before)
+  }
+  // The next ones are asked for in 10 s.
+  expect(await copies()).toEqual([])
+  expect(ended).toEqual(Array.from({ length: 2 }, () => 'a worker container ended by itself, it is removed'))
 })
 
 projectTest('an engine that hangs or is away is an error in time, and never no nodes', async () => {
