@@ -5,7 +5,11 @@ import type { GatewayConfig } from '../../gateway-config.ts'
 
 export type LimitOptions = Pick<
   GatewayConfig,
-  'RESULT_LIMIT_BYTES' | 'CHECKPOINT_LIMIT_BYTES' | 'ARTIFACT_LIMIT_BYTES' | 'ARTIFACT_LIMIT_COUNT'
+  | 'RESULT_LIMIT_BYTES'
+  | 'CHECKPOINT_LIMIT_BYTES'
+  | 'LOG_LIMIT_BYTES'
+  | 'ARTIFACT_LIMIT_BYTES'
+  | 'ARTIFACT_LIMIT_COUNT'
 >
 
 /** What runs of remote nodes may store, whatever their nodes believe. */
@@ -16,6 +20,14 @@ export interface RunLimits {
   checkResult(bytes: number): void
   /** Counts artifacts with those that the run has stored here before; one of the same name takes the place of the former. @throws TOO_LARGE */
   countArtifacts(run: Pick<ClaimedJob, 'id' | 'fence'>, artifacts: readonly Counted[]): void
+  /** False for a run whose log is as large as it may be. */
+  mayLog(start: Start): boolean
+  countLog(start: Start, bytes: number): void
+}
+
+interface Start {
+  jobId: string
+  attempt: number
 }
 
 interface Counted {
@@ -23,11 +35,15 @@ interface Counted {
   bytes: number
 }
 
-/** Runs whose artifacts are remembered; the count of one that is forgotten begins anew. */
-const mostRuns = 2000
+/** Runs whose artifacts are remembered, and whose logs; the count of one that is forgotten begins anew. */
+const [mostRuns, mostLogs] = [2000, 20_000]
+/** Above the limit, for the line in which a node tells what it has left out. */
+const lastLineBytes = 65_536
 
 export function makeRunLimits(config: Readonly<LimitOptions>): RunLimits {
   const stored = new LRUCache<string, Map<string, number>>({ max: mostRuns })
+  const logged = new LRUCache<string, number>({ max: mostLogs })
+  const bytesLogged = ({ jobId, attempt }: Start): number => logged.get(`${jobId} ${String(attempt)}`) ?? 0
 
   return {
     checkCheckpoint(bytes) {
@@ -65,6 +81,10 @@ export function makeRunLimits(config: Readonly<LimitOptions>): RunLimits {
           'ARTIFACT_LIMIT_BYTES',
         )
       stored.set(key, counted)
+    },
+    mayLog: (start) => bytesLogged(start) < config.LOG_LIMIT_BYTES + lastLineBytes,
+    countLog(start, bytes) {
+      logged.set(`${start.jobId} ${String(start.attempt)}`, bytesLogged(start) + bytes)
     },
   }
 }

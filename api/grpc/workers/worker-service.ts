@@ -125,7 +125,7 @@ export function workerService(
         ...forNodes,
         async handle(call, request) {
           await access.requireOwn(call, request.bootId)
-          return { taken: await writeLogs(queue, access, request) }
+          return { taken: await writeLogs(queue, { access, limits }, request) }
         },
       }),
       SaveCheckpoint: unary<SaveCheckpointRequest__Output, SaveCheckpointResponse>({

@@ -3,6 +3,7 @@ import { QueueError } from '../../../queue/domain/errors.ts'
 import { type LogChunk, logStreams, type PackedLine } from '../../../queue/domain/log-line.ts'
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
 import type { RunAccess } from './run-access.ts'
+import type { RunLimits } from './run-limits.ts'
 import { storable } from './run-messages.ts'
 
 const lineChars = 16_384
@@ -10,33 +11,40 @@ const lineChars = 16_384
 const lineOverheadBytes = 16
 const mostSeq = 2_147_483_647
 
-/** Lines of a node's runs, for those who follow, or to be kept. Answers for each chunk whether it was taken. */
+/** Lines of a node's runs, for those who follow, or to be kept. Answers for each chunk whether it was taken; what is more than a run may log is not. */
 export async function writeLogs(
-  deps: Pick<QueueDeps, 'keptLogs' | 'liveLogs' | 'metrics'>,
-  access: RunAccess,
+  deps: Pick<QueueDeps, 'keptLogs' | 'liveLogs'>,
+  { access, limits }: { access: RunAccess; limits: RunLimits },
   request: WriteLogsRequest__Output,
 ): Promise<boolean[]> {
   const { bootId } = request
   const chunks = request.logs.map((log) => ({ jobId: log.jobId, chunk: readChunk(log) }))
   const ends = request.forget.map((one) => ({ jobId: one.jobId, attempt: one.attempt, seqs: one.seqs }))
-  const [ours, forgettable] = await Promise.all([
+  const [started, forgettable] = await Promise.all([
     access.haveStarted(
       bootId,
       chunks.map(({ jobId, chunk }) => ({ jobId, attempt: chunk.attempt })),
     ),
     access.haveStarted(bootId, ends),
   ])
+  const ours = chunks.map(
+    ({ jobId, chunk }, i) => started[i] && limits.mayLog({ jobId, attempt: chunk.attempt }),
+  )
   const taken = chunks.filter((_, i) => ours[i])
   let answers = taken.map(() => true)
   if (taken.length > 0 && request.liveOnly) answers = await deps.liveLogs.append(taken)
-  else if (taken.length > 0)
-    await deps.keptLogs.insert(taken.map((one) => ({ ...one, textBytes: textBytesOf(one.chunk) })))
+  else if (taken.length > 0) {
+    const sized = taken.map((one) => ({ ...one, textBytes: textBytesOf(one.chunk) }))
+    await deps.keptLogs.insert(sized)
+    for (const { jobId, chunk, textBytes } of sized)
+      limits.countLog({ jobId, attempt: chunk.attempt }, textBytes)
+  }
   const forgotten = ends.filter((_, i) => forgettable[i])
   if (forgotten.length > 0)
     await deps.liveLogs.forget(
       forgotten.map(({ jobId, attempt, seqs }) => ({ jobId, ends: seqs.map((seq) => ({ attempt, seq })) })),
     )
-  return ours.map((isOurs) => isOurs && (answers.shift() ?? false))
+  return ours.map((isOurs) => isOurs === true && (answers.shift() ?? false))
 }
 
 function readChunk(log: WriteLogsRequest__Output['logs'][number]): LogChunk {

@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js'
 import { cancelJob } from '../../../../queue/use-cases/cancel-job.ts'
 import type { StoreBlobResponse__Output } from '../../../../proto/generated/noodle/v1/StoreBlobResponse.ts'
 import type { StoredArtifact } from '../../../../proto/generated/noodle/v1/StoredArtifact.ts'
+import type { WriteLogsResponse__Output } from '../../../../proto/generated/noodle/v1/WriteLogsResponse.ts'
 import { answerOf, metadata, openTestGrpcGateway } from '../../../support/grpc.ts'
 import { alice, dispatchJobs, stateOf, statesOf, submit } from '../../../support/test-queue.ts'
 import { aRemoteNode, nodeToken } from './a-node.ts'
@@ -131,7 +132,7 @@ test('a cancel makes the node look, and its answer says which', async () => {
 
 test('the gateway holds runs to its limits, whatever their node believes', async () => {
   const { deps, work, node } = await openNode({
-    ...{ RESULT_LIMIT_BYTES: '2000', CHECKPOINT_LIMIT_BYTES: '1024' },
+    ...{ RESULT_LIMIT_BYTES: '2000', CHECKPOINT_LIMIT_BYTES: '1024', LOG_LIMIT_BYTES: '1024' },
     ...{ ARTIFACT_LIMIT_BYTES: '100', ARTIFACT_LIMIT_COUNT: '2' },
   })
   await Promise.all([submit(deps), submit(deps)])
@@ -175,6 +176,20 @@ test('the gateway holds runs to its limits, whatever their node believes', async
   expect(await keep(told)).toEqual({ isKept: true })
   await expect(checkpoint(1030)).rejects.toMatchObject(refused('CHECKPOINT_LIMIT_BYTES'))
   expect(await checkpoint(1000)).toEqual({ isKept: true })
+
+  const log = async (firstSeq: number, more: { liveOnly?: boolean } = {}) => {
+    const lines = Array.from({ length: 4 }, () => ({ atMs: 1, text: 'x'.repeat(16_384) }))
+    const logs = [{ jobId: first.jobId, attempt: 1, firstSeq, lines }]
+    const request = { bootId: node.bootId, logs, ...more }
+    const answer = await answerOf<WriteLogsResponse__Output>((done) =>
+      node.client.writeLogs(request, token, done),
+    )
+    return answer.taken
+  }
+  // One more than the limit has room for a last word; what only those who follow see counts with what is kept of it.
+  expect([await log(1), await log(5), await log(9), await log(9, { liveOnly: true })]).toEqual([
+    ...[[true], [true], [false], [false]],
+  ])
 
   await expect(store('', 2001)).rejects.toMatchObject(refused('2000 of RESULT_LIMIT_BYTES'))
   const stored = { bytes: 2001, sha256: a.sha256 }
