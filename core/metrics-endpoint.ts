@@ -14,9 +14,11 @@ export interface MetricsEndpointOptions {
   log: Logger
   /** False makes /health say 503; by default it says 200 as long as the process serves. */
   isHealthy?: () => boolean
+  /** Why the process is not ready; null when it is. Without it there is no /ready. */
+  whyNotReady?: () => string | null
 }
 
-/** GET /metrics (Prometheus text) and GET /health for processes without a gateway. */
+/** GET /metrics (Prometheus text), GET /health and, where it is told, GET /ready for processes without a gateway. */
 export function makeMetricsEndpoint({
   port,
   host,
@@ -24,6 +26,7 @@ export function makeMetricsEndpoint({
   metrics,
   log,
   isHealthy = () => true,
+  whyNotReady,
 }: MetricsEndpointOptions): Component {
   const mayRead = makeMetricsReaders(networks)
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
@@ -56,8 +59,13 @@ export function makeMetricsEndpoint({
         'application/json',
         JSON.stringify({ status: healthy ? 'ok' : 'stopping' }),
       )
+    } else if (path === '/ready' && whyNotReady) {
+      const why = whyNotReady()
+      const status = why === null ? { status: 'ready' } : { status: 'not ready', reason: why }
+      send(response, why === null ? 200 : 503, 'application/json', JSON.stringify(status))
     } else {
-      send(response, 404, 'text/plain; charset=utf-8', 'Served here: /metrics and /health.\n')
+      const ready = whyNotReady ? ', /health and /ready' : ' and /health'
+      send(response, 404, 'text/plain; charset=utf-8', `Served here: /metrics${ready}.\n`)
     }
   }
 

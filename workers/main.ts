@@ -232,6 +232,13 @@ const health: Component = {
   },
 }
 
+/** Not ready: a node that has no jobs and gets none. Kubernetes removes such a pod before any that has (docs/adr/0016-pods-that-go.md). */
+function whyNotReady(): string | null {
+  if (isStopping) return 'it is stopping'
+  if (!lease.isHeld()) return 'it is not registered, or its lease could not be renewed'
+  return intake.isDrained() ? 'it was told to take no more jobs, and has none' : null
+}
+
 await runProcess({
   log,
   components: [
@@ -245,6 +252,7 @@ await runProcess({
       metrics,
       log,
       isHealthy: () => !isStopping,
+      whyNotReady,
     }),
     watchdog,
     keeper,

@@ -17,6 +17,8 @@ import type { Platform } from './platform.ts'
 export interface NodeLease extends Component, Standing {
   /** True when what `boot` runs may have been killed by now because its lease was not renewed, even if nobody here has noticed it yet. */
   hasLapsed(boot: Boot): boolean
+  /** True while the node is registered and its lease is certain. */
+  isHeld(): boolean
 }
 
 export interface NodeLeaseOptions {
@@ -229,6 +231,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     },
     isLive: (candidate) => candidate === boot && isLive(),
     hasLapsed: (candidate) => candidate !== boot || machineMs() >= liveUntilMachineMs,
+    isHeld: isLive,
     lookNow: () => loop.nudge(),
   }
 }

@@ -64,7 +64,7 @@ export const workerOptions = {
     .meta({ unit: 'ms' }),
   METRICS_PORT: port
     .default(0)
-    .describe('Where ops and workers serve /metrics and /health; 0 for nowhere.')
+    .describe('Where ops and workers serve /metrics and /health, and workers /ready; 0 for nowhere.')
     .meta({ isOwn: true }),
   METRICS_HOST: z
     .string()

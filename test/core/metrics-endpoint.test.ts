@@ -19,6 +19,15 @@ test('a caller whose IPv4 address is told as an IPv6 one is known by it', async 
   expect(await get(port, '/metrics', '127.0.0.3')).toBe(403)
 })
 
+test('/ready is served where somebody tells whether it is so', async () => {
+  let why: string | null = 'it is not registered'
+  const port = await openEndpoint({ host: '0.0.0.0', networks: ['127.0.0.2'], whyNotReady: () => why })
+  expect(await get(port, '/ready', '127.0.0.3')).toBe(503)
+  why = null
+  expect(await get(port, '/ready', '127.0.0.3')).toBe(200)
+  expect(await get(await openEndpoint({ host: '0.0.0.0', networks: [] }), '/ready', '127.0.0.1')).toBe(404)
+})
+
 test('what is no network in METRICS_NETWORKS is named at the start', () => {
   expect(() =>
     makeMetricsEndpoint({ port: 0, host: '127.0.0.1', networks: ['10.0.0.0/99'], ...plumbing() }),
@@ -27,7 +36,11 @@ test('what is no network in METRICS_NETWORKS is named at the start', () => {
 
 const plumbing = () => ({ metrics: makeMetrics(), log: makeLogger({ level: () => 'error', format: 'json' }) })
 
-async function openEndpoint(options: { host: string; networks: string[] }): Promise<number> {
+async function openEndpoint(options: {
+  host: string
+  networks: string[]
+  whyNotReady?: () => string | null
+}): Promise<number> {
   const port = await freePort()
   const endpoint = makeMetricsEndpoint({ port, ...options, ...plumbing() })
   await endpoint.start()

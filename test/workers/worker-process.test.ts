@@ -8,6 +8,7 @@ import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
 import { alice, openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
 import { connected } from '../support/template-database.ts'
+import { freePort } from '../support/platform.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { serve } from './executors/http-server.ts'
 import { aFolder, aScript, isAlive, readPid, stubbornScript } from './a-run.ts'
@@ -251,8 +252,11 @@ test('a worker that was told to drain takes no more jobs and goes on with those 
   const stores = await openTestQueue()
   const { deps } = stores
   const folder = aFolder()
-  const worker = startWorker(stores, { NODE_ID: 'drained', LEASE_SECONDS: '3' })
+  const port = await freePort()
+  const worker = startWorker(stores, { NODE_ID: 'drained', LEASE_SECONDS: '3', METRICS_PORT: String(port) })
   await worker.ready
+  const isReady = async () => (await fetch(`http://127.0.0.1:${String(port)}/ready`)).status === 200
+  await waitFor(isReady)
   const begun = await submit(deps, {
     task: 'command',
     payload: aScript(`while [ ! -e ${folder}/go ]; do sleep 0.01; done`),
@@ -262,8 +266,10 @@ test('a worker that was told to drain takes no more jobs and goes on with those 
   await waitFor(() => worker.output().includes('told to take no more jobs'))
   const late = await submit(deps)
   await untilState(deps, late, 'queued')
+  expect(await isReady()).toBe(true) // Kubernetes would remove it before others if it were not
   writeFileSync(join(folder, 'go'), '')
   expect(await ended(deps, begun)).toMatchObject({ state: 'succeeded' })
+  await waitFor(async () => !(await isReady()))
   expect(await stateOf(deps, late)).toBe('queued')
 })
 

@@ -55,6 +55,9 @@ const mutants: Mutant[] = [
   ['probes', small, (object) => (container(object).livenessProbe.httpGet.port = 'http')],
   ['probes', master, (object) => delete container(object).readinessProbe],
   ['answers', master, (object) => (container(object).readinessProbe.httpGet.path = '/health')],
+  ['answers', small, (object) => (container(object).readinessProbe.httpGet.path = '/health')],
+  ['nodeIds', small, (object) => (env(object, 'NODE_ID').name = 'POD_NAME')],
+  ['nodeIds', small, (object) => (env(object, 'NODE_ID').valueFrom.fieldRef.fieldPath = 'spec.nodeName')],
   [
     'answers',
     master,

@@ -64,8 +64,10 @@ run(
     expect(await master.exec(workload('noodle-master').container.livenessProbe?.exec?.command ?? [])).toBe(
       true,
     )
-    for (const which of ['readinessProbe', 'livenessProbe'] as const)
-      expect(await probe(workload('noodle-worker-small'), which, workerPorts)).toBe(200)
+    expect(await probe(workload('noodle-worker-small'), 'livenessProbe', workerPorts)).toBe(200)
+    await waitFor(
+      async () => (await probe(workload('noodle-worker-small'), 'readinessProbe', workerPorts)) === 200,
+    )
 
     const url = `http://127.0.0.1:${String(ports.http)}`
     const post = async (path: string, body: object, headers: Record<string, string> = {}) => {

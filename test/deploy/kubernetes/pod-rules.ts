@@ -64,7 +64,10 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
       ),
     ),
     ...(workload.container.env ?? []).flatMap(({ name, valueFrom }) =>
-      unless(!valueFrom, `takes ${name} from elsewhere into its environment`),
+      unless(
+        !valueFrom || isDeepStrictEqual(Object.keys(valueFrom), ['fieldRef']),
+        `takes ${name} from elsewhere into its environment`,
+      ),
     ),
     ...secretFiles(workload).flatMap(({ option, path, isMounted }) =>
       unless(isMounted, `reads ${option} from ${path}, where no key of a Secret is mounted`),
@@ -86,16 +89,15 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
     })
   }),
 
-  /** What of Noodle is asked where: a gateway answers /health and /ready, a worker /health beside its metrics; a master lives while gateway and ops answer. */
+  /** What of Noodle is asked where: a gateway answers /health and /ready, and so does a worker beside its metrics; a master lives while gateway and ops answer. */
   answers: each((workload) => {
     const { container, env } = workload
     if (!isNoodle(workload) || workload.kind !== 'Deployment') return []
     const isMaster = env['NODE_TYPE'] === 'master'
     const port = isMaster ? 'http' : 'metrics'
-    const ready = isMaster ? '/ready' : '/health'
     const expected = [
       ['startupProbe', { httpGet: { path: '/health', port } }],
-      ['readinessProbe', { httpGet: { path: ready, port } }],
+      ['readinessProbe', { httpGet: { path: '/ready', port } }],
       [
         'livenessProbe',
         isMaster ? { exec: { command: [...asksBoth] } } : { httpGet: { path: '/health', port } },
@@ -120,6 +122,16 @@ export const podRules: Record<string, (manifests: readonly Manifest[]) => string
         'has its metrics elsewhere than METRICS_PORT says',
       ),
     ]
+  }),
+
+  /** The autoscaler knows a node by the name of its pod. */
+  nodeIds: each(({ container, env }) => {
+    if (env['NODE_TYPE'] !== 'worker') return []
+    const nodeId = container.env?.find(({ name }) => name === 'NODE_ID')
+    return unless(
+      nodeId?.valueFrom?.fieldRef?.fieldPath === 'metadata.name',
+      'has a NODE_ID other than the name of its pod',
+    )
   }),
 
   /** SIGKILL comes after the process has ended by itself. */
