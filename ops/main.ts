@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { orExit } from '../core/config.ts'
+import { openOrExit, orExit } from '../core/config.ts'
 import { type Component, runProcess } from '../core/lifecycle.ts'
 import { openConfig } from '../core/live-config.ts'
 import { makeLogger } from '../core/logger.ts'
@@ -69,7 +69,7 @@ const configKeeper = makeConfigKeeper(queue.deps, {
 const leader = makeLeader(queue.deps, `noodle ${name}`)
 /** A call to a driver that takes longer is given up. */
 const driverCallMs = 15_000
-const driver = openDriver(config, log)
+const driver = await openOrExit(() => openDriver(config, log))
 const autoscaler =
   config.SCALING_DRIVER === 'none'
     ? []

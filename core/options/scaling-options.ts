@@ -60,10 +60,10 @@ export type ScalingPolicyFields = z.output<typeof scalingPolicyFields>
 /** The options of what scales the tiers. */
 export const scalingOptions = {
   SCALING_DRIVER: z
-    .enum(['none', 'external', 'process', 'docker'])
+    .enum(['none', 'external', 'process', 'docker', 'kubernetes'])
     .default('external')
     .describe(
-      'What starts and stops nodes: `process` (workers of the machine that ops runs on), `docker` (containers like the workers of the compose project), `external` (nobody here: what is desired is told by API and metrics, for others to act on) or `none` (nothing is decided). `npm start` sets process.',
+      'What starts and stops nodes: `process` (workers of the machine that ops runs on), `docker` (containers like the workers of the compose project), `kubernetes` (the Deployments of workers in the namespace that ops runs in; docs/kubernetes.md), `external` (nobody here: what is desired is told by API and metrics, for others to act on) or `none` (nothing is decided). `npm start` sets process.',
     ),
   SCALING_POLICIES: z
     .preprocess(jsonText, z.record(z.string(), scalingPolicyFields))
@@ -93,4 +93,11 @@ export const scalingOptions = {
   SCALING_DOCKER_GATE_PORT: port
     .default(2375)
     .describe('Where the gate before the container engine listens for the driver `docker`.'),
+  KUBECONFIG: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'With SCALING_DRIVER=kubernetes: a file as kubectl reads it, whose current context names cluster, user and namespace; by default those of the service account of the pod.',
+    ),
 }

@@ -11,6 +11,7 @@ import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeScalingSignals, type ScalingLook, type TierLook } from '../../queue/use-cases/scaling-signals.ts'
 import type { Leader } from '../leader.ts'
 import type { DrivenNode } from './drivers/node-driver.ts'
+import { NotYet } from './drivers/not-yet.ts'
 import { makeNodeWatch } from './node-watch.ts'
 import type { PatientDriver } from './patient-driver.ts'
 import { makeStartPatience } from './start-patience.ts'
@@ -51,6 +52,8 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
   let keptAtMs = -Infinity
   /** Nodes of ours that have come up. */
   let known = new Set<string>()
+  /** Why nodes that should have been stopped were not, as of the last try. */
+  const unstopped = new Map<string, string>()
 
   async function tick(): Promise<void> {
     const term = leader.term()
@@ -123,7 +126,9 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
       return null
     }
     const live = new Set([...tiers.values()].flatMap(({ nodes }) => nodes.map(({ id }) => id)))
-    known = new Set(driven.map(({ id }) => id).filter((id) => known.has(id)))
+    const ids = new Set(driven.map(({ id }) => id))
+    known = new Set([...known].filter((id) => ids.has(id)))
+    for (const id of unstopped.keys()) if (!ids.has(id)) unstopped.delete(id)
     return watch.look(driven, live, performance.now())
   }
 
@@ -185,7 +190,7 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
     const plan = steer({
       ...{ desired: desired - driver.unanswered(tier), max: most - driver.unanswered(tier) },
       nodes: seen.nodes.map((node) => toSteered(node, seen.busyMs)),
-      ...{ driven: own, startDeadlineMs },
+      ...{ driven: own, startDeadlineMs, unstopped: new Set(unstopped.keys()) },
       lostDeadlineMs: 2 * (settings.leaseMs + settings.leaseGraceMs) + 30_000,
     })
     await noteArrivals(tier, seen, own)
@@ -217,27 +222,50 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
     if (!driver) return
     for (const node of plan.drain) {
       if (!leads()) return
+      if (!(await mark(node))) continue
       if (!(await deps.nodes.drain(node.id))) continue // it has ended by itself meanwhile
       log.info('a node takes no more jobs, it is not needed', { tier, nodeId: node.id })
-      await attempt('a node could not be marked', node, () => driver.drain(node))
     }
     for (const { node, why } of plan.stop) {
       // It may have come up since: then it is drained first.
       if (why === 'not needed' && (await deps.nodes.findLive(node.id))) continue
       if (!leads()) return
-      if (why === 'did not come up' || why === 'lost')
+      const isFailure = why === 'did not come up' || why === 'lost'
+      if (isFailure && !unstopped.has(node.id))
         noteFailure(tier, `a node ${why === 'lost' ? 'was lost' : why}, it is replaced`, { nodeId: node.id })
-      else log.info('a node is stopped', { tier, nodeId: node.id, why })
-      await attempt('a node could not be stopped', node, () => driver.stop(node))
+      if (await stop(node)) log.info('a node is stopped', { tier, nodeId: node.id, why })
     }
   }
 
-  async function attempt(failed: string, { id }: DrivenNode, deed: () => Promise<void>): Promise<void> {
+  async function stop(node: DrivenNode): Promise<boolean> {
     try {
-      await deed()
+      await driver?.stop(node)
+      unstopped.delete(node.id)
+      return true
     } catch (error) {
-      log.warn(`${failed}, it is tried again`, { nodeId: id, driver: driver?.name, error })
+      tellUndone('a node could not be stopped, it is tried again', node, error)
+      return false
     }
+  }
+
+  /** False when it goes on for now. */
+  async function mark(node: DrivenNode): Promise<boolean> {
+    try {
+      await driver?.drain(node)
+      return true
+    } catch (error) {
+      tellUndone('a node could not be marked, so that it goes on', node, error)
+      return false
+    }
+  }
+
+  /** What has to wait is told when it begins to, and when the reason is another. */
+  function tellUndone(message: string, { id, tier }: DrivenNode, error: unknown): void {
+    const why = error instanceof NotYet ? error.message : null
+    const fields = { tier, nodeId: id, driver: driver?.name }
+    if (why === null) log.warn(message, { ...fields, error })
+    else if (unstopped.get(id) !== why) log.info('a node is not stopped yet', { ...fields, why })
+    unstopped.set(id, why ?? '')
   }
 
   function noteFailure(tier: string, message: string, fields: Record<string, unknown>): void {

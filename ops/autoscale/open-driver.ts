@@ -4,6 +4,7 @@ import type { Config } from '../../core/config.ts'
 import type { Logger } from '../../core/logger.ts'
 import { homeFolder } from '../local/home.ts'
 import { makeDockerDriver } from './drivers/docker-driver.ts'
+import { makeKubernetesDriver } from './drivers/kubernetes-driver.ts'
 import type { NodeDriver } from './drivers/node-driver.ts'
 import { makeProcessDriver } from './drivers/process-driver.ts'
 
@@ -14,6 +15,7 @@ export const driverOptions = [
   'TIERS',
   'NOODLE_HOME',
   'DRAIN_DEADLINE_MS',
+  'KUBECONFIG',
 ] as const
 
 /** Beyond what a worker allows itself (core/lifecycle.ts). */
@@ -23,11 +25,11 @@ const stopMarginMs = 17_000
 export const closeDeadlineMs = (config: Pick<Config, (typeof driverOptions)[number]>): number =>
   config.SCALING_DRIVER === 'process' ? config.DRAIN_DEADLINE_MS + stopMarginMs : 0
 
-/** The driver that is configured; null for none. */
-export function openDriver(
+/** The driver that is configured; null for none. @throws ConfigError */
+export async function openDriver(
   config: Pick<Config, (typeof driverOptions)[number]>,
   log: Logger,
-): NodeDriver | null {
+): Promise<NodeDriver | null> {
   switch (config.SCALING_DRIVER) {
     case 'none':
     case 'external':
@@ -51,5 +53,13 @@ export function openDriver(
         stopDeadlineMs: config.DRAIN_DEADLINE_MS + stopMarginMs,
         log,
       })
+    case 'kubernetes': {
+      // Its client takes half a second and 90 MB.
+      const { findCluster } = await import('./drivers/kubernetes/find-cluster.ts')
+      const { openKubernetesApi } = await import('./drivers/kubernetes/kubernetes-api.ts')
+      const { kubeConfig, namespace } = findCluster(config.KUBECONFIG)
+      const api = openKubernetesApi(kubeConfig, namespace, log)
+      return makeKubernetesDriver({ tiers: config.TIERS, api })
+    }
   }
 }

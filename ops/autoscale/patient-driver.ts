@@ -23,7 +23,7 @@ export function makePatient(
   let open: { tier: string; untilMs: number }[] = []
   /** Nodes that calls were answered for and that are not listed yet, by tier. */
   const expected = new Map<string, number>()
-  let seen = new Set<string>()
+  let seen = new Map<string, DrivenNode>()
 
   async function inTime<T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController()
@@ -57,8 +57,15 @@ export function makePatient(
     name: driver.name,
     async list() {
       const nodes = await inTime('list', (signal) => driver.list(signal))
-      for (const { id, tier } of nodes) if (!seen.has(id)) noteNew(tier)
-      seen = new Set(nodes.map(({ id }) => id))
+      const listed = new Map(nodes.map((node) => [node.id, node]))
+      const kept = [...seen.values()].filter(({ id, isPromised }) => isPromised && !listed.has(id))
+      for (const { id, tier } of nodes) {
+        if (seen.has(id)) continue
+        const promise = kept.findIndex((one) => one.tier === tier)
+        if (promise === -1) noteNew(tier)
+        else kept.splice(promise, 1)
+      }
+      seen = listed
       return nodes
     },
     async start(tier) {

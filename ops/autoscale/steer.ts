@@ -30,6 +30,8 @@ export interface SteerInput {
   startDeadlineMs: number
   /** The same for one that has been live: longer than an outage of Postgres, in which no lease can be renewed. */
   lostDeadlineMs: number
+  /** Nodes that could not be stopped when that was last tried: they go on taking up their machine. */
+  unstopped?: ReadonlySet<string>
 }
 
 export interface SteerPlan {
@@ -78,7 +80,8 @@ export function steer(input: SteerInput): SteerPlan {
     .toSorted((a, b) => a.busyMs - b.busyMs)
     .slice(0, excess - cancelled.length)
     .map(({ node }) => node)
-  const held = input.driven.length - stop.filter(({ why }) => why !== 'drained').length
+  const freed = stop.filter(({ node, why }) => why !== 'drained' && !input.unstopped?.has(node.id))
+  const held = input.driven.length - freed.length
   return {
     start: Math.max(0, Math.min(desired - supply, max - held)),
     drain,

@@ -5,6 +5,8 @@ export interface DrivenNode {
   tier: string
   /** It was told to stop and is on its way. */
   isStopping: boolean
+  /** It was asked for, and something else makes it: its id stands for it until the node is there under its own. */
+  isPromised?: boolean
 }
 
 /**
@@ -17,9 +19,9 @@ export interface NodeDriver {
   list(signal: AbortSignal): Promise<DrivenNode[]>
   /** Asks for one more node of the tier. Resolves when that was taken, long before the node is up. */
   start(tier: string, signal: AbortSignal): Promise<void>
-  /** Told that a node takes no more jobs and will be stopped once it is idle, for what must know before. */
+  /** Told that a node shall take no more jobs and will be stopped once it is idle, for what must know before. @throws NotYet when it shall go on */
   drain(node: DrivenNode, signal: AbortSignal): Promise<void>
-  /** Stops a node in order, and forgets it. Resolves when that was taken. One that is gone is no error. */
+  /** Stops a node in order, and forgets it. Resolves when that was taken. One that is gone is no error. @throws NotYet */
   stop(node: DrivenNode, signal: AbortSignal): Promise<void>
   /** Called when its process ends. */
   close(): Promise<void>

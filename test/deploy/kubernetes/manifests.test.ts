@@ -118,9 +118,9 @@ kustomizeTest(
           apiGroups: ['apps'],
           resources: ['deployments/scale'],
           resourceNames: ['noodle-worker-small', 'noodle-worker-medium', 'noodle-worker-heavy'],
-          verbs: ['get', 'patch'],
+          verbs: ['get', 'update'],
         },
-        { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'patch'] },
+        { apiGroups: [''], resources: ['pods'], verbs: ['list', 'patch'] },
       ],
     ])
     const [binding] = ofKind(manifests, 'RoleBinding')
