@@ -36,7 +36,8 @@ const log = makeLogger({
 })
 const ask = makeAskEngine(config.SCALING_DOCKER_ENGINE, answerMs)
 let project = config.SCALING_DOCKER_PROJECT
-let isEngineThere = false
+/** Undefined until it was asked once. */
+let isEngineThere: boolean | undefined
 
 /** By default that of the container which this runs in. */
 async function findProject(): Promise<string> {
@@ -55,9 +56,12 @@ async function look(): Promise<void> {
     if (!isEngineThere) log.info('the container engine answers', { project })
     isEngineThere = true
   } catch (error) {
+    if (isEngineThere !== false)
+      log.error(
+        'the container engine does not answer: it must be there, and DOCKER_GROUP the number of the group that may open its socket',
+        { error },
+      )
     isEngineThere = false
-    const hint = 'it must be there, and DOCKER_GROUP the number of the group that may open its socket'
-    log.error(`the container engine does not answer: ${hint}`, { error })
   }
 }
 
@@ -71,7 +75,7 @@ await runProcess({
       networks: config.METRICS_NETWORKS,
       metrics: makeMetrics(),
       log,
-      isHealthy: () => isEngineThere,
+      isHealthy: () => isEngineThere === true,
     }),
     makeEngineGate({
       ...{ port: config.SCALING_DOCKER_GATE_PORT, host: config.HOST },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Client } from './client.ts'
+import { expectLocked } from './escapes.ts'
 import { isLeading } from './leader.ts'
 import { expectThat, type Scenario } from './scenario.ts'
 import type { Container, Stack } from './stack.ts'
@@ -63,6 +64,12 @@ export const autoscale: Scenario = async (stack, client) => {
     const { replicas } = await seen()
     return replicas.ready === small.min && replicas.draining === 0 && (await copiesOf(stack)).length === 1
   })
+  // The gate too, and what it has made.
+  const containers = await stack.containers()
+  await expectLocked(
+    stack,
+    containers.filter(({ id, service }) => service === 'engine-gate' || copies.includes(id)),
+  )
   const [left] = await copiesOf(stack)
   expectThat(
     copies.includes(left ?? ''),

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pids } from './rolling-restart.ts'
 import { expectThat, type Scenario } from './scenario.ts'
+import type { Container, Stack } from './stack.ts'
 
 interface Inspected {
   Name: string
@@ -46,34 +47,7 @@ export const escapes: Scenario = async (stack, _client) => {
     }
   }
 
-  let processes = 0
-  for (const { id, name } of containers) {
-    for (const pid of await pids(stack.docker, id)) {
-      const status = readStatus(pid)
-      if (!status) continue // a health check that has ended
-      processes++
-      const user = status['Uid']?.split('\t')[0]
-      expectThat(user !== '0', `${name}: process ${String(pid)} (${String(status['Name'])}) is root.`)
-      for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb'])
-        expectThat(
-          /^0+$/.test(status[set] ?? ''),
-          `${name}: process ${String(pid)} has capabilities: ${set} ${String(status[set])}`,
-        )
-      expectThat(status['NoNewPrivs'] === '1', `${name}: process ${String(pid)} can get privileges.`)
-      expectThat(
-        status['Seccomp'] === '2',
-        `${name}: process ${String(pid)} may call the kernel as it likes.`,
-      )
-    }
-    const wrote = await stack.docker(
-      'exec',
-      id,
-      'sh',
-      '-c',
-      'touch /escaped /etc/escaped /usr/escaped 2>/dev/null; ls /escaped /etc/escaped /usr/escaped 2>/dev/null || true',
-    )
-    expectThat(wrote.trim() === '', `${name} wrote ${wrote}`)
-  }
+  const processes = await expectLocked(stack, containers)
 
   const images = await stack.images()
   const told = [
@@ -107,6 +81,39 @@ export const escapes: Scenario = async (stack, _client) => {
   expectThat(!(await reach(redis?.id ?? '', '192.0.2.1', 80)), 'redis has a way out.')
 
   return `${String(processes)} processes in ${String(containers.length)} containers: none is root, has a capability, can get one, or writes its root; ${String(secrets.length)} secrets are in no inspection, history, configuration or log`
+}
+
+/** No process of these containers is root, has a capability, can get one, or writes its root. @returns how many there are */
+export async function expectLocked(stack: Stack, containers: readonly Container[]): Promise<number> {
+  let processes = 0
+  for (const { id, name } of containers) {
+    for (const pid of await pids(stack.docker, id)) {
+      const status = readStatus(pid)
+      if (!status) continue // a health check that has ended
+      processes++
+      const user = status['Uid']?.split('\t')[0]
+      expectThat(user !== '0', `${name}: process ${String(pid)} (${String(status['Name'])}) is root.`)
+      for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb'])
+        expectThat(
+          /^0+$/.test(status[set] ?? ''),
+          `${name}: process ${String(pid)} has capabilities: ${set} ${String(status[set])}`,
+        )
+      expectThat(status['NoNewPrivs'] === '1', `${name}: process ${String(pid)} can get privileges.`)
+      expectThat(
+        status['Seccomp'] === '2',
+        `${name}: process ${String(pid)} may call the kernel as it likes.`,
+      )
+    }
+    const wrote = await stack.docker(
+      'exec',
+      id,
+      'sh',
+      '-c',
+      'touch /escaped /etc/escaped /usr/escaped 2>/dev/null; ls /escaped /etc/escaped /usr/escaped 2>/dev/null || true',
+    )
+    expectThat(wrote.trim() === '', `${name} wrote ${wrote}`)
+  }
+  return processes
 }
 
 function readStatus(pid: number): Record<string, string> | undefined {
