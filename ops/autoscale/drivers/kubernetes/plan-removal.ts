@@ -59,8 +59,7 @@ export function planRemoval(input: RemovalInput): RemovalPlan {
 /** Those of `candidates` that the ReplicaSet takes before all the others. */
 function certainToGo(pods: readonly WorkerPod[], candidates: readonly WorkerPod[]): WorkerPod[] {
   const others = pods.filter((pod) => !candidates.includes(pod))
-  const certain = candidates.filter((pod) => others.every((other) => precedes(pod, other)))
-  return certain.length === candidates.length ? certain : certainToGo(pods, certain)
+  return candidates.filter((pod) => others.every((other) => precedes(pod, other)))
 }
 
 /** The ReplicaSet takes `pod` first, whatever becomes of `other` as long as it neither starts anew nor is made again. */

@@ -47,16 +47,46 @@ tlsTest(
   },
 )
 
+tlsTest('a node more waits until the pods that go are gone from the count', async () => {
+  const { cluster, deployment, openDriver, bringUp, drain } = await openDouble({ lagMs: 1000 })
+  cluster.advance(5000)
+  bringUp()
+  const { driver } = openDriver()
+  const [node] = await driver.list(never)
+  if (!node) throw new Error('There is no node.')
+  drain(node.id)
+  await driver.stop(node, never)
+  expect([deployment.replicas, cluster.pods.size]).toEqual([1, 2])
+  let isStarted = false
+  const started = driver.start('small', never).then(() => (isStarted = true))
+  await driver.list(never)
+  expect([deployment.replicas, isStarted]).toEqual([1, false])
+  cluster.advance(5000)
+  await started
+  expect(deployment.replicas).toBe(2)
+})
+
+tlsTest('a replica without a pod is not given up while its pod may be in the making', async () => {
+  const { deployment, openDriver } = await openDouble({ quota: 2 })
+  const { driver } = openDriver({ settleMs: 60_000 })
+  await driver.start('small', never)
+  const promised = (await driver.list(never)).find(({ isPromised }) => isPromised)
+  if (!promised) throw new Error('No node is promised.')
+  await expect(driver.stop(promised, never)).rejects.toThrow('its pod may be in the making')
+  expect(deployment.replicas).toBe(3)
+})
+
 tlsTest('what others change at the same time is neither lost nor done twice', async () => {
   const { cluster, deployment, openDriver, server } = await openDouble()
   const { driver } = openDriver()
+  const moments = ['list', 'update'] // while the driver looks, and just before it writes
   server.told.before = ({ verb }) => {
-    if (verb !== 'update') return
-    server.told.before = undefined
+    if (verb !== moments[0]) return
+    moments.shift()
     cluster.setScale(deployment.name, deployment.replicas + 5)
   }
   await driver.start('small', never)
-  expect(deployment.replicas).toBe(2 + 5 + 1)
+  expect(deployment.replicas).toBe(2 + 5 + 5 + 1)
 })
 
 tlsTest(

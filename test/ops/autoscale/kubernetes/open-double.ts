@@ -31,7 +31,7 @@ function hasOpenssl(): boolean {
 }
 
 /** A double of an API server and a cluster with a Deployment for the tier small, and drivers for it. All of it ends after the test. */
-export async function openDouble({ rules = granted(), replicas = 2, quota = Infinity } = {}) {
+export async function openDouble({ rules = granted(), replicas = 2, quota = Infinity, lagMs = 0 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'noodle-kube-'))
   cleanUp(() => rmSync(folder, { recursive: true }))
   for (const name of ['server', 'other'])
@@ -45,7 +45,7 @@ export async function openDouble({ rules = granted(), replicas = 2, quota = Infi
       { cwd: folder, stdio: 'ignore' },
     )
   const read = (name: string) => readFileSync(join(folder, name), 'utf8')
-  const cluster = makeCluster({ quota })
+  const cluster = makeCluster({ quota, lagMs: { replicaSets: lagMs } })
   const deployment = cluster.addDeployment('small', replicas)
   cluster.advance(0)
   const tokens = new Set(['the-token'])
