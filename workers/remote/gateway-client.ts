@@ -37,6 +37,8 @@ const callDeadlineMs = 10_000
 const blobDeadlineMs = 600_000
 /** Larger than what a gateway sends by default. */
 const mostMessageBytes = 16_777_216
+/** What a gateway may send ahead; HTTP/2's own 64 KiB would have large payloads, and jobs with them, wait at each piece. */
+const windowBytes = 1_048_576
 
 /** The connections to a gateway at an address. Calls reject with the error that the gateway met, or GATEWAY_UNAVAILABLE. */
 export interface GatewayClient {
@@ -81,6 +83,7 @@ export function makeGatewayClients(options: {
       'grpc.keepalive_time_ms': Math.max(1000, leaseMs / 2),
       'grpc.keepalive_timeout_ms': Math.max(500, leaseMs / 4),
       'grpc.max_receive_message_length': mostMessageBytes,
+      'grpc-node.flow_control_window': windowBytes,
       'grpc.enable_retries': 0,
       'grpc.enable_channelz': 0,
     })
