@@ -32,6 +32,14 @@ COPY --from=postgres /programs /usr/local/bin/
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY . .
+# What Node compiles is kept for its user, so that a container starts sooner. Each process loads all that it is made of and then ends at its configuration. Only
+# root may write it afterwards: nothing that a job does changes what starts next.
+ENV NODE_COMPILE_CACHE=/app/.compiled
+RUN install -d -o 10001 -g 10001 /app/.compiled \
+  && for main in api/main.ts ops/main.ts ops/master.ts workers/main.ts; do for way in DATABASE_URL=- MASTER_HOST=-; do \
+    ! setpriv --reuid 10001 --regid 10001 --clear-groups env LOG_LEVEL=- REDIS_URL=- "$way" node "$main" 2>/dev/null || exit 1; \
+  done; done \
+  && chown -R 0:0 /app/.compiled && chmod -R a+rX /app/.compiled && test -n "$(ls /app/.compiled)"
 
 ENV NODE_ENV=production \
   PATH=/app/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
