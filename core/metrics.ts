@@ -185,7 +185,7 @@ export function makeMetrics() {
     }),
     tierJobs: new Gauge({
       name: 'noodle_tier_jobs',
-      help: 'Live jobs of a tier by state, as last counted by ops.',
+      help: 'Live jobs of a tier by state, as last counted by ops; of more than 100,000 that could run, an estimate.',
       labelNames: ['tier', 'state'],
       registers,
     }),

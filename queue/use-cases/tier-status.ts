@@ -1,6 +1,6 @@
 import { QueueError } from '../domain/errors.ts'
 import { canonicalTier, type Tier } from '../domain/tiers.ts'
-import type { TierCounts } from '../store/jobs/read.ts'
+import type { TierCounts } from '../store/jobs/count-tiers.ts'
 import type { Fleet } from './fleet.ts'
 import type { QueueDeps } from './queue-deps.ts'
 import { freshDecisionMs } from './scaling-target.ts'

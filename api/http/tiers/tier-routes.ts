@@ -12,7 +12,13 @@ export const tierRoutes = (deps: GatewayDeps) => [
     access: 'read',
     tag: 'Tiers and nodes',
     summary: 'List the tiers with their jobs and nodes',
-    responses: { 200: { description: 'All tiers, from the smallest', schema: pageOf(tierView) } },
+    responses: {
+      200: {
+        description:
+          'All tiers, from the smallest; of more than 100,000 jobs that could run `pending` is an estimate',
+        schema: pageOf(tierView),
+      },
+    },
     async handle() {
       return {
         status: 200,

@@ -1,6 +1,8 @@
 import { canaryTenant } from '../../domain/canary.ts'
 import { leastIdAt } from '../least-id.ts'
 import type { Postgres } from '../postgres.ts'
+import { queryByIndex } from '../query-by-index.ts'
+import { estimateWaiting } from './estimate-waiting.ts'
 
 /** Jobs of a tier, task and need that have something in common. */
 export interface DemandRow {
@@ -65,7 +67,7 @@ export async function readDemand(
   tiers: readonly string[],
   since: Date | null,
 ): Promise<TierDemand> {
-  const [row] = await postgres.query<{
+  const [row] = await queryByIndex<{
     now: Date
     demand: DemandRow[] | null
     running: RunningRow[] | null
@@ -73,6 +75,7 @@ export async function readDemand(
     ended: EndedRow[] | null
     full: string[] | null
   }>(
+    postgres,
     `WITH looked AS (SELECT unnest($1::text[]) AS tier),
      since AS (SELECT CASE WHEN $2::timestamptz > now() - interval '1 minute' THEN $2 ELSE now() - interval '5 seconds' END AS at),
      ready AS MATERIALIZED (
@@ -116,7 +119,6 @@ export async function readDemand(
        (SELECT json_agg(json_build_object('tier', tier, 'task', task, 'seconds', extract(epoch FROM finished_at - started_at))) FROM ended) AS ended,
        (SELECT json_agg(tier) FROM (SELECT tier FROM ready GROUP BY tier HAVING count(*) >= $4) AS full_tiers) AS full`,
     [tiers, since, canaryTenant, sample, horizonSeconds],
-    'read-demand',
   )
   if (!row) throw new Error('A statement without FROM gave no row.')
   return {
@@ -127,16 +129,10 @@ export async function readDemand(
     ended: row.ended ?? [],
     beyond: new Map(
       await Promise.all(
-        (row.full ?? []).map(async (tier) => [tier, await estimateBeyond(postgres, tier)] as const),
+        (row.full ?? []).map(
+          async (tier) => [tier, Math.max(0, (await estimateWaiting(postgres, tier)) - sample)] as const,
+        ),
       ),
     ),
   }
-}
-
-/** To count a million jobs each few seconds would take more than to run some of them; the planner knows about how many there are. */
-async function estimateBeyond(postgres: Postgres, tier: string): Promise<number> {
-  const [row] = await postgres.query<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
-    `EXPLAIN (FORMAT JSON) SELECT FROM jobs WHERE tier = '${tier.replaceAll("'", "''")}' AND state = 'pending' AND ready`,
-  )
-  return Math.max(0, (row?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0) - sample)
 }
