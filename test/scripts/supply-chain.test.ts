@@ -28,7 +28,7 @@ const locked = Object.entries(lock.packages).filter(([path]) => path !== '')
 const nameOf = (path: string, { name }: Locked): string => name ?? path.split('node_modules/').at(-1) ?? ''
 
 /** Raised on purpose only: each more is code of somebody else that sees payloads and passwords. */
-const budget = { direct: 35, production: 320 }
+const budget = { direct: 35, production: 350 }
 
 /** What may be passed on with the product, by SPDX id. */
 const licences = new Set([
@@ -39,6 +39,7 @@ const licences = new Set([
   'BlueOak-1.0.0',
   'ISC',
   'MIT',
+  'PSF-2.0',
   'Unlicense',
 ])
 
