@@ -24,5 +24,6 @@ export default {
   testEnvironment: '<rootDir>/test/support/leak-checking-environment.ts',
   reporters: ['default', '<rootDir>/test/support/reporter.ts'],
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // On two cores: tests wait for processes, leases and checks more than they compute.
+  maxWorkers: 3,
 }
