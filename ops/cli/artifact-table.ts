@@ -1,9 +1,9 @@
-import type { ArtifactView } from './api-views.ts'
+import type { Artifact } from '../../client/src/contract.ts'
 import { showBytes } from './bytes.ts'
 import { tableOf } from './table.ts'
 
 /** Artifacts for a person; nothing for none. */
-export const artifactTable = (items: readonly ArtifactView[]): string[] =>
+export const artifactTable = (items: readonly Artifact[]): string[] =>
   items.length === 0
     ? []
     : tableOf(items, [

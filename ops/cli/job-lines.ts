@@ -1,5 +1,5 @@
 import { isTerminal } from '../../queue/domain/job-state.ts'
-import type { JobView } from './api-views.ts'
+import type { Job } from '../../client/src/contract.ts'
 import { showDuration, showRelative } from '../../core/durations.ts'
 import { pairsOf } from './table.ts'
 import { showBytes } from './bytes.ts'
@@ -16,12 +16,12 @@ const stateColours = {
   expired: 'yellow',
 } as const
 
-export const stateColour = (job: Pick<JobView, 'state'>) => stateColours[job.state]
+export const stateColour = (job: Pick<Job, 'state'>) => stateColours[job.state]
 
-export const hasEnded = (job: Pick<JobView, 'state'>): boolean => isTerminal(job.state)
+export const hasEnded = (job: Pick<Job, 'state'>): boolean => isTerminal(job.state)
 
 /** A job for a person: what it is, how it stands, and what came out. */
-export function jobLines(job: JobView): string[] {
+export function jobLines(job: Job): string[] {
   const { usage } = job
   const pairs = pairsOf({
     job: job.id,
@@ -51,7 +51,7 @@ export function jobLines(job: JobView): string[] {
 const sources = { job: '', task: ', as its task says', use: ', as its task has used' } as const
 
 /** What it asks for, and who said so; undefined where that is nothing. */
-function needOf({ resources: { cpu, memoryMb, gpu }, resourcesFrom }: JobView): string | undefined {
+function needOf({ resources: { cpu, memoryMb, gpu }, resourcesFrom }: Job): string | undefined {
   const parts = [
     ...(cpu > 0 ? [`${String(Number(cpu.toFixed(2)))} cpu`] : []),
     ...(memoryMb > 0 ? [`${String(memoryMb)} MiB`] : []),
@@ -61,16 +61,16 @@ function needOf({ resources: { cpu, memoryMb, gpu }, resourcesFrom }: JobView): 
   return parts.join(', ') + (resourcesFrom && resourcesFrom !== 'nobody' ? sources[resourcesFrom] : '')
 }
 
-export const warningLines = (job: JobView): string[] =>
+export const warningLines = (job: Job): string[] =>
   (job.warnings ?? []).map((warning) => coloured('yellow', `warning: ${oneLine(warning)}`))
 
-function resultLines({ state, result, resultRef }: JobView): string[] {
+function resultLines({ state, result, resultRef }: Job): string[] {
   if (state === 'succeeded' && result === null && resultRef)
     return [`result  ${showBytes(resultRef.bytes)}, not shown; --json has where it can be read`]
   return state === 'succeeded' && result !== null ? ['result', JSON.stringify(result, null, 2)] : []
 }
 
-const isCancelUnderWay = (job: JobView): boolean => job.cancelRequestedAt !== null && !hasEnded(job)
+const isCancelUnderWay = (job: Job): boolean => job.cancelRequestedAt !== null && !hasEnded(job)
 
 function labelsOf(labels: Record<string, string>): string | undefined {
   const text = Object.entries(labels)
@@ -81,7 +81,7 @@ function labelsOf(labels: Record<string, string>): string | undefined {
 
 const showTime = (at: string): string => `${at} (${showRelative(at)})`
 
-function usageOf({ wallMs, cpuMs, maxRssBytes, gpuSeconds }: NonNullable<JobView['usage']>): string {
+function usageOf({ wallMs, cpuMs, maxRssBytes, gpuSeconds }: NonNullable<Job['usage']>): string {
   return [
     `${showDuration(wallMs)} wall`,
     ...(cpuMs === undefined ? [] : [`${showDuration(cpuMs)} cpu`]),

@@ -2,7 +2,7 @@ import { readConfig } from '../../core/config.ts'
 import { credentialsFile, type Credentials, homeFolder, readCredentials } from '../local/home.ts'
 import type { TokenSource } from '../../client/src/credentials.ts'
 import { ApiError, makeApiClient } from './api-client.ts'
-import type { TokenView } from './api-views.ts'
+import type { Tokens } from '../../client/src/contract.ts'
 import { CliError } from './cli-error.ts'
 import { cacheToken, type CachedToken, readCachedToken } from './token-cache.ts'
 
@@ -63,7 +63,7 @@ function makeTokenSource(home: string, credentials: Credentials): TokenSource {
 /** @throws ApiError with status 401 when name or password are wrong */
 export async function logIn({ url, username, password }: Credentials): Promise<CachedToken> {
   const body = JSON.stringify({ username, password })
-  const answer = await makeApiClient(url).call<TokenView>('POST', '/v1/auth/token', { body })
+  const answer = await makeApiClient(url).call<Tokens>('POST', '/v1/auth/token', { body })
   const expiresAt = new Date(Date.now() + answer.expiresIn * 1000).toISOString()
   return { url, username, accessToken: answer.accessToken, expiresAt }
 }

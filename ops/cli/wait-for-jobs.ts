@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
-import type { JobView } from './api-views.ts'
+import type { Job } from '../../client/src/contract.ts'
 import { CliError } from './cli-error.ts'
 import { hasEnded } from './job-lines.ts'
 
@@ -17,9 +17,9 @@ const patienceMs = 60_000
 export async function waitForJobs(
   api: ApiClient,
   ids: readonly string[],
-  look: (jobs: readonly JobView[]) => void = () => undefined,
-): Promise<JobView[]> {
-  const jobs = new Map<string, JobView>()
+  look: (jobs: readonly Job[]) => void = () => undefined,
+): Promise<Job[]> {
+  const jobs = new Map<string, Job>()
   let pauseMs = shortestPauseMs
   for (;;) {
     for (const id of ids) {
@@ -34,11 +34,11 @@ export async function waitForJobs(
   }
 }
 
-async function readPatiently(api: ApiClient, id: string): Promise<JobView> {
+async function readPatiently(api: ApiClient, id: string): Promise<Job> {
   const startedAt = performance.now()
   for (;;) {
     try {
-      return await api.call<JobView>('GET', `/v1/jobs/${encodeURIComponent(id)}`)
+      return await api.call<Job>('GET', `/v1/jobs/${encodeURIComponent(id)}`)
     } catch (error) {
       const isPassing = error instanceof CliError && error.isPassing
       if (!isPassing || performance.now() - startedAt > patienceMs) throw error

@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { artifactNameProblem } from '../../../queue/domain/blob.ts'
 import type { ApiClient } from '../api-client.ts'
-import type { ArtifactView } from '../api-views.ts'
+import type { Artifact } from '../../../client/src/contract.ts'
 import { artifactTable } from '../artifact-table.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
@@ -39,15 +39,15 @@ export function addArtifacts(program: Command, cli: Cli): void {
 }
 
 /** All of them. */
-export async function listArtifacts(api: ApiClient, id: string, attempt?: string): Promise<ArtifactView[]> {
-  const items: ArtifactView[] = []
+export async function listArtifacts(api: ApiClient, id: string, attempt?: string): Promise<Artifact[]> {
+  const items: Artifact[] = []
   const path = `/v1/jobs/${encodeURIComponent(id)}/artifacts`
-  for await (const page of api.pages<ArtifactView>(path, { attempt })) items.push(...page)
+  for await (const page of api.pages<Artifact>(path, { attempt })) items.push(...page)
   return items
 }
 
 /** Whole or not at all. @throws CliError */
-async function download(api: ApiClient, { name, url, sha256 }: ArtifactView, folder: string): Promise<void> {
+async function download(api: ApiClient, { name, url, sha256 }: Artifact, folder: string): Promise<void> {
   const problem = artifactNameProblem(name)
   if (problem !== null)
     throw new CliError(

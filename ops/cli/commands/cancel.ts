@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { JobView } from '../api-views.ts'
+import type { Job } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { forEach } from '../each.ts'
 import { waitForJobs } from '../wait-for-jobs.ts'
@@ -14,7 +14,7 @@ export function addCancel(program: Command, cli: Cli): void {
     .action(async (ids: string[], { wait }: { wait?: boolean }) => {
       const api = cli.connect()
       const cancel = (id: string) =>
-        api.call<JobView>('POST', `/v1/jobs/${encodeURIComponent(id)}/cancel`, { isRepeatable: true })
+        api.call<Job>('POST', `/v1/jobs/${encodeURIComponent(id)}/cancel`, { isRepeatable: true })
       const told = await forEach(cli, ids, cancel)
       const jobs = wait
         ? await waitForJobs(

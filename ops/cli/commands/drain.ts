@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { NodeView } from '../api-views.ts'
+import type { Node } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { forEach } from '../each.ts'
 
@@ -12,7 +12,7 @@ export function addDrain(program: Command, cli: Cli): void {
     .action(async (ids: string[]) => {
       const api = cli.connect()
       const nodes = await forEach(cli, ids, (id) =>
-        api.call<NodeView>('POST', `/v1/nodes/${encodeURIComponent(id)}/drain`, { isRepeatable: true }),
+        api.call<Node>('POST', `/v1/nodes/${encodeURIComponent(id)}/drain`, { isRepeatable: true }),
       )
       cli.show({ items: nodes }, () =>
         nodes.map(({ id, state, running }) => `${id} ${state}, ${String(running)} jobs running`),

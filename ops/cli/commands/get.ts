@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { JobEvent } from '../../../queue/domain/job.ts'
-import type { JobView } from '../api-views.ts'
+import type { Job } from '../../../client/src/contract.ts'
 import { artifactTable } from '../artifact-table.ts'
 import type { Cli } from '../cli.ts'
 import { listArtifacts } from './artifacts.ts'
@@ -19,7 +19,7 @@ export function addGet(program: Command, cli: Cli): void {
     .action(async (id: string, { events }: { events?: boolean }) => {
       const api = cli.connect()
       const path = `/v1/jobs/${encodeURIComponent(id)}`
-      const job = await api.call<JobView>('GET', path)
+      const job = await api.call<Job>('GET', path)
       const artifacts = job.attempt > 0 ? await listArtifacts(api, id) : []
       const lines = (): string[] => [
         ...jobLines(job),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { JobView } from '../api-views.ts'
+import type { Job } from '../../../client/src/contract.ts'
 import { label, listed, timeOrAge, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { showDuration, showRelative } from '../../../core/durations.ts'
@@ -21,7 +21,7 @@ interface Options {
 
 const largestPage = 200
 
-const columns: Column<JobView>[] = [
+const columns: Column<Job>[] = [
   { title: 'ID', value: ({ id }) => id, minWidth: 36 },
   { title: 'STATE', value: ({ state }) => state, minWidth: 9, colour: stateColour },
   { title: 'TASK', value: ({ task }) => task, minWidth: 10 },
@@ -47,11 +47,11 @@ export function addJobs(program: Command, cli: Cli): void {
     .option('--tenant <tenant>', 'only of this tenant, for admins')
     .option('--limit <number>', 'how many at most; 0 for all', wholeNumber, 50)
     .action(async (options: Options) => {
-      const all: JobView[] = []
+      const all: Job[] = []
       let hasTitles = true
       const most = options.limit === 0 ? Infinity : options.limit
       let left = most
-      for await (const page of cli.connect().pages<JobView>('/v1/jobs', toQuery(options, most))) {
+      for await (const page of cli.connect().pages<Job>('/v1/jobs', toQuery(options, most))) {
         const jobs = page.slice(0, left)
         left -= jobs.length
         if (cli.isJson()) all.push(...jobs)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { LogEvent, LogLine } from '../api-views.ts'
+import type { LogEvent, LogLine } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { coloured } from '../text.ts'

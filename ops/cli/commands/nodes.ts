@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { NodeView } from '../api-views.ts'
+import type { Node } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { showRelative } from '../../../core/durations.ts'
 import { tableOf } from '../table.ts'
@@ -10,20 +10,20 @@ export function addNodes(program: Command, cli: Cli): void {
     .summary('list worker nodes')
     .description('Lists worker nodes: live ones, and those that ended in the last hour.')
     .action(async () => {
-      const items: NodeView[] = []
-      for await (const page of cli.connect().pages<NodeView>('/v1/nodes')) items.push(...page)
+      const items: Node[] = []
+      for await (const page of cli.connect().pages<Node>('/v1/nodes')) items.push(...page)
       if (items.length === 0) cli.note('No nodes.')
       cli.show({ items }, () => (items.length === 0 ? [] : nodeTable(items)))
     })
 }
 
-const stateColours: Partial<Record<NodeView['state'], 'green' | 'yellow' | 'red'>> = {
+const stateColours: Partial<Record<Node['state'], 'green' | 'yellow' | 'red'>> = {
   ready: 'green',
   draining: 'yellow',
   dead: 'red',
 }
 
-const nodeTable = (nodes: readonly NodeView[]): string[] =>
+const nodeTable = (nodes: readonly Node[]): string[] =>
   tableOf(nodes, [
     { title: 'NODE', value: ({ id }) => id },
     { title: 'STATE', value: ({ state }) => state, colour: ({ state }) => stateColours[state] },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
-import type { JobView } from '../api-views.ts'
+import type { Job } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { forEach } from '../each.ts'
 import { readJson } from '../read-input.ts'
@@ -18,7 +18,7 @@ export function addReplay(program: Command, cli: Cli): void {
       const api = cli.connect()
       const body = payload === undefined ? undefined : { payload: readJson(payload, 'The payload') }
       const jobs = await forEach(cli, ids, (id) =>
-        api.call<JobView>('POST', `/v1/jobs/${encodeURIComponent(id)}/replay`, {
+        api.call<Job>('POST', `/v1/jobs/${encodeURIComponent(id)}/replay`, {
           ...(body && { body: JSON.stringify(body) }),
           headers: { 'Idempotency-Key': randomUUID() },
           isRepeatable: true,

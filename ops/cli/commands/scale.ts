@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Page } from '../api-client.ts'
-import type { AdviceView, ScalingPolicyView, ScalingView } from '../api-views.ts'
+import type { ResourceAdvice, ScalingPolicy, Scaling } from '../../../client/src/contract.ts'
 import { duration, timeOrDelay, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
@@ -42,11 +42,8 @@ export function addScale(program: Command, cli: Cli): void {
       const path = `/v1/tiers/${encodeURIComponent(tier)}/scaling`
       const changes = changesOf(nodes, flags)
       if (Object.keys(changes).length > 0)
-        await api.call<ScalingView>('PATCH', path, { body: JSON.stringify(changes), isRepeatable: true })
-      const scaling = await api.call<ScalingView>(
-        'GET',
-        `${path}?limit=${String(Math.max(1, flags.decisions))}`,
-      )
+        await api.call<Scaling>('PATCH', path, { body: JSON.stringify(changes), isRepeatable: true })
+      const scaling = await api.call<Scaling>('GET', `${path}?limit=${String(Math.max(1, flags.decisions))}`)
       cli.show(scaling, () => describe(scaling))
     })
   scale
@@ -58,7 +55,7 @@ export function addScale(program: Command, cli: Cli): void {
     .argument('<tier>')
     .action(async (tier: string) => {
       const path = `/v1/tiers/${encodeURIComponent(tier)}/advice`
-      const page = await cli.connect().call<Page<AdviceView>>('GET', path)
+      const page = await cli.connect().call<Page<ResourceAdvice>>('GET', path)
       if (page.items.length === 0) cli.note('No job of this tier has succeeded lately.')
       cli.show(page, () => (page.items.length === 0 ? [] : adviceTable(page.items)))
     })
@@ -69,7 +66,7 @@ const need = ({ cpu, memoryMb }: { cpu: number | null; memoryMb: number | null }
     .filter(Boolean)
     .join(', ')
 
-const adviceTable = (items: readonly AdviceView[]): string[] =>
+const adviceTable = (items: readonly ResourceAdvice[]): string[] =>
   tableOf(items, [
     { title: 'TASK', value: ({ task }) => task },
     { title: 'JOBS', value: ({ jobs }) => jobs, align: 'right' },
@@ -117,7 +114,7 @@ const changeable = [
   ...['thresholds', 'schedules', 'override'],
 ]
 
-function describe({ tier, policy, desired, decidedAt, reason, decisions }: ScalingView): string[] {
+function describe({ tier, policy, desired, decidedAt, reason, decisions }: Scaling): string[] {
   return [
     `Tier ${tier}: ${policyText(policy)}.`,
     decidedAt === null || desired === null
@@ -137,7 +134,7 @@ function describe({ tier, policy, desired, decidedAt, reason, decisions }: Scali
   ]
 }
 
-function policyText(policy: ScalingPolicyView): string {
+function policyText(policy: ScalingPolicy): string {
   const { mode, min, max, targetWaitMs, cooldownSeconds, jobsPerNode, replicas, override } = policy
   const modes: Record<string, string> = {
     auto: `auto, ${String(min)} to ${String(max)} nodes, jobs may wait ${showDuration(targetWaitMs)}, removals ${showDuration(cooldownSeconds * 1000)} apart`,

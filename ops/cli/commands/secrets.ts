@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { secretMisfit } from '../../../queue/domain/secret.ts'
-import type { SecretView } from '../api-views.ts'
+import type { Secret } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { showRelative } from '../../../core/durations.ts'
@@ -27,7 +27,7 @@ export function addSecrets(program: Command, cli: Cli): void {
     .action(async ({ tenant }: Whose) => {
       const { items } = await cli
         .connect()
-        .call<{ items: SecretView[] }>('GET', '/v1/secrets', { query: { tenant } })
+        .call<{ items: Secret[] }>('GET', '/v1/secrets', { query: { tenant } })
       cli.show({ items }, () => secretTable(items))
     })
   secrets
@@ -41,7 +41,7 @@ export function addSecrets(program: Command, cli: Cli): void {
       const value = await readValue(name)
       const secret = await cli
         .connect()
-        .call<SecretView>('PUT', pathOf(name), { query: { tenant }, body: JSON.stringify({ value }) })
+        .call<Secret>('PUT', pathOf(name), { query: { tenant }, body: JSON.stringify({ value }) })
       cli.show(secret, () => `${name} is set, version ${String(secret.version)}.`)
     })
   secrets
@@ -68,7 +68,7 @@ async function readValue(name: string): Promise<string> {
   return value
 }
 
-const secretTable = (secrets: readonly SecretView[]): string[] =>
+const secretTable = (secrets: readonly Secret[]): string[] =>
   tableOf(secrets, [
     { title: 'SECRET', value: ({ name }) => name },
     { title: 'VERSION', value: ({ version }) => String(version) },

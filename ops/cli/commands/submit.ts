@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Command, Option } from 'commander'
 import { requirements } from '../../../queue/domain/tiers.ts'
 import type { ApiClient } from '../api-client.ts'
-import type { JobView } from '../api-views.ts'
+import type { Job } from '../../../client/src/contract.ts'
 import { duration, label, positiveNumber, timeOrDelay, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
@@ -80,7 +80,7 @@ async function submitOne(
   if (task === undefined) throw new CliError('Say which task to submit, or --batch FILE.', { exitCode: 2 })
   const body = JSON.stringify(toSubmission(task, words, options))
   const api = cli.connect()
-  const submitted = await api.call<JobView>('POST', '/v1/jobs', {
+  const submitted = await api.call<Job>('POST', '/v1/jobs', {
     body,
     isRepeatable: true,
     timeoutMs: (preferredWaitSeconds + 30) * 1000,
@@ -97,7 +97,7 @@ async function submitOne(
   showOutcome(cli, hasEnded(submitted) ? submitted : await waitFor(cli, api, submitted))
 }
 
-async function waitFor(cli: Cli, api: ApiClient, { id, state }: JobView): Promise<JobView> {
+async function waitFor(cli: Cli, api: ApiClient, { id, state }: Job): Promise<Job> {
   cli.note(`Job ${id} is ${state}; it goes on if you stop waiting.`)
   const [job] = await waitForJobs(api, [id])
   if (!job) throw new Error('The job that was waited for is missing.')
@@ -105,7 +105,7 @@ async function waitFor(cli: Cli, api: ApiClient, { id, state }: JobView): Promis
 }
 
 /** What a command printed goes where it would have gone had it run here. */
-function showOutcome(cli: Cli, job: JobView): void {
+function showOutcome(cli: Cli, job: Job): void {
   if (job.state !== 'succeeded') cli.fail()
   const output = job.task === 'command' ? outputOf(job.result) : undefined
   if (cli.isJson() || !output) {

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { taskNamePattern } from '../../../queue/domain/node.ts'
-import type { TaskView } from '../api-views.ts'
+import type { Task } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { starterTask } from '../starter-task.ts'
@@ -23,7 +23,7 @@ export function addTasks(program: Command, cli: Cli): void {
     .command('list', { isDefault: true })
     .description('Lists the tasks that are built in, and those that nodes offer or have offered.')
     .action(async () => {
-      const { items } = await cli.connect().call<{ items: TaskView[] }>('GET', '/v1/tasks')
+      const { items } = await cli.connect().call<{ items: Task[] }>('GET', '/v1/tasks')
       cli.show({ items }, () => taskTable(items))
     })
   tasks
@@ -89,7 +89,7 @@ function writeStarter(name: string, { python: isPython = false, dir }: NewOption
   return file
 }
 
-const taskTable = (tasks: readonly TaskView[]): string[] =>
+const taskTable = (tasks: readonly Task[]): string[] =>
   tableOf(tasks, [
     { title: 'TASK', value: ({ name }) => name },
     { title: 'KIND', value: ({ kind }) => kind },

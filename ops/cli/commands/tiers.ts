@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Page } from '../api-client.ts'
-import type { TierView } from '../api-views.ts'
+import type { Tier } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { showDuration } from '../../../core/durations.ts'
 import { tableOf } from '../table.ts'
@@ -13,7 +13,7 @@ export function addTiers(program: Command, cli: Cli): void {
       'Shows each tier: how large its nodes are, how many jobs wait and run, and how fast they come and go.',
     )
     .action(async () => {
-      const page = await cli.connect().call<Page<TierView>>('GET', '/v1/tiers')
+      const page = await cli.connect().call<Page<Tier>>('GET', '/v1/tiers')
       cli.show(page, () =>
         tableOf(page.items, [
           { title: 'TIER', value: ({ tier }) => tier },

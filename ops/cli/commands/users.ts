@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Command, Option } from 'commander'
 import { type Role, roles } from '../../../queue/domain/user.ts'
 import type { ApiClient } from '../api-client.ts'
-import type { UserView } from '../api-views.ts'
+import type { User } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { showRelative } from '../../../core/durations.ts'
@@ -49,7 +49,7 @@ export function addUsers(program: Command, cli: Cli): void {
       const made = options.passwordStdin ? undefined : randomBytes(15).toString('base64url')
       const password = made ?? (await readPassword('', true))
       const { role, tenant } = options
-      const user = await api.call<UserView>('POST', '/v1/users', {
+      const user = await api.call<User>('POST', '/v1/users', {
         body: JSON.stringify({ username, password, role, tenant }),
       })
       cli.show({ ...user, ...(made !== undefined && { password: made }) }, () => [
@@ -70,7 +70,7 @@ export function addUsers(program: Command, cli: Cli): void {
       const change = await toChange(options)
       const api = cli.connect()
       const { id } = await findUser(api, username)
-      const user = await api.call<UserView>('PATCH', `/v1/users/${id}`, { body: JSON.stringify(change) })
+      const user = await api.call<User>('PATCH', `/v1/users/${id}`, { body: JSON.stringify(change) })
       cli.show(user, () => userTable([user]))
     })
   users
@@ -103,14 +103,14 @@ async function toChange({
   }
 }
 
-async function listUsers(api: ApiClient): Promise<UserView[]> {
-  const users: UserView[] = []
-  for await (const page of api.pages<UserView>('/v1/users')) users.push(...page)
+async function listUsers(api: ApiClient): Promise<User[]> {
+  const users: User[] = []
+  for await (const page of api.pages<User>('/v1/users')) users.push(...page)
   return users
 }
 
-async function findUser(api: ApiClient, username: string): Promise<UserView> {
-  for await (const page of api.pages<UserView>('/v1/users')) {
+async function findUser(api: ApiClient, username: string): Promise<User> {
+  for await (const page of api.pages<User>('/v1/users')) {
     const user = page.find((candidate) => candidate.username === username)
     if (user) return user
   }
@@ -119,7 +119,7 @@ async function findUser(api: ApiClient, username: string): Promise<UserView> {
 
 const article = (role: Role): string => (role === 'admin' ? 'an' : 'a')
 
-const userTable = (users: readonly UserView[]): string[] =>
+const userTable = (users: readonly User[]): string[] =>
   tableOf(users, [
     { title: 'USERNAME', value: ({ username }) => username },
     { title: 'ROLE', value: ({ role }) => role },

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { JobView } from '../api-views.ts'
+import type { Job } from '../../../client/src/contract.ts'
 import type { Cli } from '../cli.ts'
 import { hasEnded, jobLines, stateColour } from '../job-lines.ts'
 import { makeProgressLine, progressBar } from '../progress-bar.ts'
@@ -29,7 +29,7 @@ export function addWatch(program: Command, cli: Cli): void {
 }
 
 /** A task that tells no progress is not begun, under way, or over. */
-function describeOne(job: JobView): string {
+function describeOne(job: Job): string {
   const share = job.state === 'succeeded' ? 1 : (job.progress ?? 0) / 100
   const node = job.state === 'running' && job.nodeId !== null ? ` on ${job.nodeId}` : ''
   const attempt = job.attempt > 1 ? `, attempt ${String(job.attempt)}` : ''
@@ -37,8 +37,8 @@ function describeOne(job: JobView): string {
   return oneLine(`${progressBar(share)} ${job.state}${node}${attempt}${note}`)
 }
 
-function describeMany(jobs: readonly JobView[], total: number): string {
-  const count = (isCounted: (job: JobView) => boolean): number => jobs.filter(isCounted).length
+function describeMany(jobs: readonly Job[], total: number): string {
+  const count = (isCounted: (job: Job) => boolean): number => jobs.filter(isCounted).length
   const ended = count(hasEnded)
   const running = count(({ state }) => state === 'running')
   const failed = count((job) => hasEnded(job) && job.state !== 'succeeded')
@@ -50,5 +50,5 @@ function describeMany(jobs: readonly JobView[], total: number): string {
   return `${progressBar(total === 0 ? 1 : ended / total)} ${parts.join(', ')}`
 }
 
-const endLine = (job: JobView): string =>
+const endLine = (job: Job): string =>
   `${job.id} ${coloured(stateColour(job), job.state)}${job.error ? oneLine(` ${job.error.code}: ${job.error.message}`) : ''}`

@@ -1,11 +1,11 @@
 import { ApiError, makeApiClient } from '../api-client.ts'
-import type { ReadyView } from '../api-views.ts'
+import type { Readiness } from '../../../client/src/contract.ts'
 import { failure, type Finding, ok, warning } from './finding.ts'
 
 /** /ready of the gateway, which knows how all of the platform is. */
 export async function checkGateway(url: string): Promise<Finding> {
   try {
-    const { status, details, version } = await makeApiClient(url).call<ReadyView>('GET', '/ready', {
+    const { status, details, version } = await makeApiClient(url).call<Readiness>('GET', '/ready', {
       timeoutMs: 5000,
       isRepeatable: false,
     })
