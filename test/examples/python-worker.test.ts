@@ -1,71 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from '@jest/globals'
 import { mutualTls } from '../support/certificates.ts'
 import { exampleOf } from '../support/doc-example.ts'
-import { freePort, jwtSecret, type Platform, startPlatform, startProcess } from '../support/platform.ts'
-import { environmentOf, grpcPython, grpcPythonTest } from '../support/python-grpc-test.ts'
-import { type PythonProgram, pythonExamples, startPython } from '../support/python-program.ts'
-import { openSwitchingProxy } from '../support/switching-proxy.ts'
+import { type Platform, startPlatform } from '../support/platform.ts'
+import { grpcPythonTest } from '../support/python-grpc-test.ts'
 import { openTestQueue } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { listProcesses, readEnvironment } from '../../workers/executors/proc.ts'
 import { aFolder, isAlive } from '../workers/a-run.ts'
-
-const tasks = join(import.meta.dirname, 'worker_tasks.py')
-
-/** Starts a worker that knows the gateway's address and a secret, and no store. */
-function startWorker(
-  platform: Platform,
-  nodeId: string,
-  env: Record<string, string> = {},
-  file = tasks,
-): PythonProgram {
-  if (!grpcPython) throw new Error('The test should have been skipped.')
-  return startPython(
-    [file],
-    {
-      ...environmentOf(grpcPython, [pythonExamples]),
-      MASTER_HOST: platform.grpcAddress,
-      AUTH_JWT_SECRET: jwtSecret,
-      NODE_ID: nodeId,
-      KILL_GRACE_MS: '300',
-      ...env,
-    },
-    grpcPython.program,
-  )
-}
-
-/** One more gateway beside the platform's own. */
-async function startGateway(platform: Platform) {
-  const [http, grpc] = [String(await freePort()), String(await freePort())]
-  const gateway = startProcess('api/main.ts', { ...platform.env, PORT: http, GRPC_PORT: grpc })
-  await waitFor(async () => (await fetch(`http://127.0.0.1:${http}/ready`)).ok, {
-    timeoutMs: 20_000,
-    what: `a gateway to be ready: ${gateway.output()}`,
-  })
-  return { process: gateway, grpcAddress: `127.0.0.1:${grpc}` }
-}
-
-async function untilReady(platform: Platform, nodeIds: string[], worker: PythonProgram): Promise<void> {
-  const token = await platform.token()
-  await waitFor(
-    async () => {
-      const { body } = await platform.call('GET', '/v1/nodes', { token })
-      const ready = body.items.filter(({ state }: { state: string }) => state === 'ready')
-      return nodeIds.every((nodeId) => ready.some(({ id }: { id: string }) => id === nodeId))
-    },
-    { timeoutMs: 20_000, what: `the worker to be ready: ${worker.output()}` },
-  )
-}
-
-/** What the runs wrote into their file, each its first act. */
-const readEffects = (file: string) =>
-  readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(' '))
-    .map(([id = '', fence = '', , pid = '', node = '']) => ({ id, fence, pid: Number(pid), node }))
+import { readEffects, startWorker, untilReady } from './a-python-worker.ts'
 
 /** How many jobs; a multiple of 20. */
 const jobCount = Number(process.env['PYTHON_WORKER_JOBS'] ?? 300)
@@ -163,34 +107,6 @@ grpcPythonTest(
   300_000,
 )
 
-grpcPythonTest(
-  'nothing goes on after the death of a worker that had not yet heard of all ends',
-  async () => {
-    const platform = await startPlatform()
-    const folder = aFolder()
-    const [EFFECTS, file] = [join(folder, 'effects'), join(folder, 'go')]
-    const worker = startWorker(platform, 'one', { EFFECTS })
-    await untilReady(platform, ['one'], worker)
-    const token = await platform.token()
-    const jobs = [{ task: 'hold', payload: { file, quiet: true } }, { task: 'linger' }]
-    const { body } = await platform.call('POST', '/v1/jobs/batch', { token, body: { jobs } })
-    const begun = await waitFor(() => {
-      const effects = existsSync(EFFECTS) ? readEffects(EFFECTS) : []
-      return effects.length === 2 ? effects : null
-    })
-    const pidOf = (index: number): number =>
-      begun.find(({ id }) => id === body.results[index].id)?.pid ?? Number.NaN
-
-    worker.kill('SIGSTOP')
-    writeFileSync(file, '')
-    await waitFor(() => !isAlive(pidOf(0)), { what: 'one run to end, unheard by its worker' })
-    expect(isAlive(pidOf(1))).toBe(true)
-    worker.kill('SIGKILL')
-    await waitFor(() => !isAlive(pidOf(1)), { what: 'the other run to be killed' })
-  },
-  60_000,
-)
-
 /** A job as it ends. */
 async function run(platform: Platform, job: object) {
   const token = await platform.token()
@@ -269,65 +185,6 @@ grpcPythonTest(
       'node-stopping',
     )
     expect(await state()).toMatch(/pending|queued/)
-  },
-  90_000,
-)
-
-grpcPythonTest(
-  'a run goes on over the death and the silence of gateways, and is killed with its frozen worker before another one has the job',
-  async () => {
-    const platform = await startPlatform({ LEASE_SECONDS: '5', LEASE_GRACE_MS: '300' })
-    const second = await startGateway(platform)
-    const third = await startGateway(platform)
-    const proxy = await openSwitchingProxy(second.grpcAddress)
-    const folder = aFolder()
-    const [EFFECTS, file] = [join(folder, 'effects'), join(folder, 'go')]
-    const worker = startWorker(platform, 'one', { EFFECTS, MASTER_HOST: proxy.address })
-    await untilReady(platform, ['one'], worker)
-    const token = await platform.token()
-    const submitted = await platform.call('POST', '/v1/jobs', {
-      token,
-      body: { task: 'hold', payload: { file } },
-    })
-    const job = async () => (await platform.call('GET', `/v1/jobs/${submitted.body.id}`, { token })).body
-    const connections = () => worker.output().split('connected to').length - 1
-    await waitFor(() => existsSync(EFFECTS))
-
-    proxy.leadTo(third.grpcAddress)
-    await second.process.stop('SIGKILL')
-    await waitFor(() => connections() === 2)
-    proxy.leadTo(platform.grpcAddress)
-    proxy.goDeaf()
-    await waitFor(() => connections() === 3, { what: `the worker to look elsewhere: ${worker.output()}` })
-    expect(await job()).toMatchObject({ state: 'running', attempt: 1 })
-    expect(readEffects(EFFECTS)).toHaveLength(1)
-    const lastLine = async (): Promise<number> => {
-      const path = `/v1/jobs/${submitted.body.id}/logs?tail=1`
-      const { body } = await platform.call('GET', path, { token })
-      return Number(body.items[0]?.text.split(' ')[1] ?? 0) // none was stored yet
-    }
-    const reached = await lastLine()
-    await waitFor(async () => (await lastLine()) > reached, { what: 'the run to go on' })
-
-    const [{ pid } = { pid: 0 }] = readEffects(EFFECTS)
-    worker.kill('SIGSTOP')
-    await waitFor(() => !isAlive(pid), {
-      what: `the run of the frozen worker to be killed: ${worker.output()}`,
-    })
-    expect(await job()).toMatchObject({ attempt: 1 })
-    const other = startWorker(platform, 'two', { EFFECTS })
-    await waitFor(() => readEffects(EFFECTS).length === 2, {
-      what: `the job to run elsewhere: ${other.output()}`,
-    })
-    worker.kill('SIGCONT')
-    await waitFor(() => connections() === 4, { what: `the worker to register anew: ${worker.output()}` })
-    writeFileSync(file, '')
-    const ended = await waitFor(async () => {
-      const { state, attempt, result } = await job()
-      return state === 'succeeded' ? { attempt, result } : null
-    })
-    expect(ended.attempt).toBe(2)
-    expect(String(ended.result.fence)).toBe(readEffects(EFFECTS)[1]?.fence)
   },
   90_000,
 )
