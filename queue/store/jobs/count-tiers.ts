@@ -1,4 +1,5 @@
 import { canaryTenant } from '../../domain/canary.ts'
+import { leastIdAt } from '../least-id.ts'
 import type { Postgres } from '../postgres.ts'
 import { queryByIndex } from '../query-by-index.ts'
 import { estimateWaiting } from './estimate-waiting.ts'
@@ -58,7 +59,7 @@ export async function countTiers(postgres: Postgres, mostCounted = countedTo): P
        FROM by_state GROUP BY tier
      ), arrived AS (
        SELECT tier, count(*) AS jobs FROM jobs
-       WHERE id >= (lpad(to_hex((extract(epoch FROM now() - interval '1 minute') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid AND tenant <> $1 GROUP BY tier
+       WHERE id >= ${leastIdAt("now() - interval '1 minute'")} AND tenant <> $1 GROUP BY tier
      ), finished AS (
        SELECT tier, count(*) AS jobs FROM jobs WHERE finished_at > now() - interval '1 minute' AND tenant <> $1 GROUP BY tier
      )
