@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from '@jest/globals'
+import { certificateTest } from '../../support/certificates.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { aFolder } from '../a-run.ts'
@@ -263,19 +264,7 @@ test('redirects are counted, and none is followed when none shall be', async () 
   expect(await run({ url, redirects: 0, expect: [302] })).toMatchObject({ status: 302, body: 'moved' })
 })
 
-/** Skipped, and said to be, where there is no openssl to make a certificate. */
-const tlsTest = hasOpenssl() ? test : test.skip
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-tlsTest(
+certificateTest(
   'https is called when its certificate is trusted and is for the name (skipped without openssl)',
   async () => {
     const folder = aFolder()

@@ -6,11 +6,12 @@ import { makeScalingPolicies } from '../../../../queue/use-cases/scaling-policie
 import { cleanUp } from '../../../support/clean-up.ts'
 import { aRunningJob, openTestQueue, stateOf } from '../../../support/test-queue.ts'
 import { waitFor } from '../../../support/wait-for.ts'
-import { openDouble, tlsTest } from './open-double.ts'
+import { certificateTest } from '../../../support/certificates.ts'
+import { openDouble } from './open-double.ts'
 
 /* The autoscaler over the driver, with a real Postgres, against the double of driver.test.ts. Workers are rows of the registry. */
 
-tlsTest(
+certificateTest(
   'a tier on Kubernetes grows and shrinks, and the pod with a job is not among those that go',
   async () => {
     const { deps } = await openTestQueue()

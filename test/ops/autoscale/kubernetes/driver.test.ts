@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { findCluster } from '../../../../ops/autoscale/drivers/kubernetes/find-cluster.ts'
 import { waitFor } from '../../../support/wait-for.ts'
-import { granted, openDouble, tlsTest } from './open-double.ts'
+import { certificateTest } from '../../../support/certificates.ts'
+import { granted, openDouble } from './open-double.ts'
 
 /*
  * No cluster can be had where the tests run: the driver and its client, over TLS and with a bearer token, against a double of the API server that speaks its protocol. What
@@ -10,7 +11,7 @@ import { granted, openDouble, tlsTest } from './open-double.ts'
 
 const never = new AbortController().signal
 
-tlsTest(
+certificateTest(
   'a node that is asked for counts before it is a pod; a drained pod is the one that goes',
   async () => {
     const { cluster, deployment, openDriver, bringUp, drain, server } = await openDouble({ quota: 3 })
@@ -47,7 +48,7 @@ tlsTest(
   },
 )
 
-tlsTest('a node more waits until the pods that go are gone from the count', async () => {
+certificateTest('a node more waits until the pods that go are gone from the count', async () => {
   const { cluster, deployment, openDriver, bringUp, drain } = await openDouble({ lagMs: 1000 })
   cluster.advance(5000)
   bringUp()
@@ -66,7 +67,7 @@ tlsTest('a node more waits until the pods that go are gone from the count', asyn
   expect(deployment.replicas).toBe(2)
 })
 
-tlsTest('a replica without a pod is not given up while its pod may be in the making', async () => {
+certificateTest('a replica without a pod is not given up while its pod may be in the making', async () => {
   const { deployment, openDriver } = await openDouble({ quota: 2 })
   const { driver } = openDriver({ settleMs: 60_000 })
   await driver.start('small', never)
@@ -76,7 +77,7 @@ tlsTest('a replica without a pod is not given up while its pod may be in the mak
   expect(deployment.replicas).toBe(3)
 })
 
-tlsTest('what others change at the same time is neither lost nor done twice', async () => {
+certificateTest('what others change at the same time is neither lost nor done twice', async () => {
   const { cluster, deployment, openDriver, server } = await openDouble()
   const { driver } = openDriver()
   // While the driver looks, and just before it writes.
@@ -91,7 +92,7 @@ tlsTest('what others change at the same time is neither lost nor done twice', as
   expect(deployment.replicas).toBe(2 + 5 + 1 + 5 + 1)
 })
 
-tlsTest(
+certificateTest(
   'a server that throttles or fails is asked again, but what may have been done is not done again',
   async () => {
     const { deployment, openDriver, server } = await openDouble()
@@ -117,7 +118,7 @@ tlsTest(
   },
 )
 
-tlsTest('a list whose pages have expired is read anew', async () => {
+certificateTest('a list whose pages have expired is read anew', async () => {
   const { openDriver, server } = await openDouble({ replicas: 5 })
   server.told.pageSize = 2
   let lists = 0
@@ -129,7 +130,7 @@ tlsTest('a list whose pages have expired is read anew', async () => {
   expect(lists).toBe(6)
 })
 
-tlsTest('the Role of the manifests grants all that is needed, and nothing else', async () => {
+certificateTest('the Role of the manifests grants all that is needed, and nothing else', async () => {
   const { cluster, openDriver, bringUp, drain, server } = await openDouble()
   bringUp()
   const { driver, errors } = openDriver()
@@ -155,7 +156,7 @@ const rights: [verb: string, resource: string][] = [
   ['list', 'pods'],
   ['patch', 'pods'],
 ]
-tlsTest.each(rights)(
+certificateTest.each(rights)(
   'without the right to %s %s it is named once, and nothing is taken for empty',
   async (verb, resource) => {
     const rules = granted().map((rule) =>
@@ -180,7 +181,7 @@ tlsTest.each(rights)(
   },
 )
 
-tlsTest(
+certificateTest(
   'only who has the certificate of the cluster is spoken to, and only who has a token is answered',
   async () => {
     const { tokens, openDriver, server } = await openDouble()
@@ -193,23 +194,26 @@ tlsTest(
   },
 )
 
-tlsTest('a call ends with its signal; a tier without a Deployment has no nodes and gets none', async () => {
-  const { openDriver, server } = await openDouble()
-  const { driver } = openDriver({ tiers: ['small', 'medium'] })
-  expect(await driver.list(never)).toHaveLength(2)
-  await expect(driver.start('medium', never)).rejects.toThrow('There is no Deployment noodle-worker-medium')
+certificateTest(
+  'a call ends with its signal; a tier without a Deployment has no nodes and gets none',
+  async () => {
+    const { openDriver, server } = await openDouble()
+    const { driver } = openDriver({ tiers: ['small', 'medium'] })
+    expect(await driver.list(never)).toHaveLength(2)
+    await expect(driver.start('medium', never)).rejects.toThrow('There is no Deployment noodle-worker-medium')
 
-  let hung = 0
-  server.told.before = () => {
-    hung++
-    return 'hang'
-  }
-  const late = new AbortController()
-  const listed = driver.list(late.signal)
-  await waitFor(() => hung > 0)
-  late.abort()
-  await expect(listed).rejects.toThrow()
-})
+    let hung = 0
+    server.told.before = () => {
+      hung++
+      return 'hang'
+    }
+    const late = new AbortController()
+    const listed = driver.list(late.signal)
+    await waitFor(() => hung > 0)
+    late.abort()
+    await expect(listed).rejects.toThrow()
+  },
+)
 
 test('without a service account and KUBECONFIG the start says what is missing', () => {
   expect(() => findCluster(undefined)).toThrow('needs the service account of a pod')

@@ -1,13 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from '@jest/globals'
 import { parseAllDocuments, stringify } from 'yaml'
 import { type Fields, type Logger, silentLogger } from '../../../../core/logger.ts'
 import { makeKubernetesDriver } from '../../../../ops/autoscale/drivers/kubernetes-driver.ts'
 import { findCluster } from '../../../../ops/autoscale/drivers/kubernetes/find-cluster.ts'
 import { openKubernetesApi } from '../../../../ops/autoscale/drivers/kubernetes/kubernetes-api.ts'
+import { makeCertificates } from '../../../support/certificates.ts'
 import { cleanUp } from '../../../support/clean-up.ts'
 import { openApiServer, type Rule } from './api-server-double.ts'
 import { makeCluster } from './cluster-double.ts'
@@ -18,46 +17,24 @@ export const granted = (): Rule[] =>
   parseAllDocuments(readFileSync(join(component, 'rbac.yaml'), 'utf8')).map((document) => document.toJS())[0]
     .rules
 
-/** Skipped, and said to be, where there is no openssl to make certificates. */
-export const tlsTest = hasOpenssl() ? test : test.skip
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** A double of an API server and a cluster with a Deployment for the tier small, and drivers for it. All of it ends after the test. */
 export async function openDouble({ rules = granted(), replicas = 2, quota = Infinity, lagMs = 0 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'noodle-kube-'))
   cleanUp(() => rmSync(folder, { recursive: true }))
-  for (const name of ['server', 'other'])
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-        ...['-keyout', `${name}.key`, '-out', `${name}.crt`, '-subj', `/CN=${name}`],
-        ...['-addext', 'subjectAltName=IP:127.0.0.1'],
-      ],
-      { cwd: folder, stdio: 'ignore' },
-    )
-  const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+  const pem = makeCertificates()
   const cluster = makeCluster({ quota, lagMs: { replicaSets: lagMs } })
   const deployment = cluster.addDeployment('small', replicas)
   cluster.advance(0)
   const tokens = new Set(['the-token'])
   const server = await openApiServer(cluster, {
-    cert: read('server.crt'),
-    key: read('server.key'),
+    cert: pem('server.crt'),
+    key: pem('server.key'),
     tokens,
     rules,
   })
   writeFileSync(join(folder, 'token'), 'the-token')
 
-  function openDriver({ authority = 'server.crt', settleMs = 0, tiers = ['small'] } = {}) {
+  function openDriver({ authority = 'ca.crt', settleMs = 0, tiers = ['small'] } = {}) {
     const file = join(folder, `${authority}.yaml`)
     const user = { 'auth-provider': { name: 'tokenFile', config: { tokenFile: join(folder, 'token') } } }
     writeFileSync(
@@ -67,7 +44,10 @@ export async function openDouble({ rules = granted(), replicas = 2, quota = Infi
         clusters: [
           {
             name: 'double',
-            cluster: { server: server.url, 'certificate-authority': join(folder, authority) },
+            cluster: {
+              server: server.url,
+              'certificate-authority-data': Buffer.from(pem(authority)).toString('base64'),
+            },
           },
         ],
         users: [{ name: 'master', user }],
