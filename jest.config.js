@@ -24,6 +24,5 @@ export default {
   testEnvironment: '<rootDir>/test/support/leak-checking-environment.ts',
   reporters: ['default', '<rootDir>/test/support/reporter.ts'],
   testTimeout: 30_000,
-  // On two cores: tests wait for processes, leases and checks more than they compute.
-  maxWorkers: 3,
+  maxWorkers: 2,
 }
