@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from '@jest/globals'
+import { readChildren } from '../../../workers/executors/proc.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import type { Workload } from './pods.ts'
 
@@ -92,7 +93,12 @@ export function runPod(
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   cleanUp(async () => {
-    child.kill('SIGKILL') // the kernel ends all of its process namespace
+    if (child.exitCode === null && child.signalCode === null) {
+      // Process 1, with which all of its namespace ends: the user that it became has it forget that it dies with unshare (prctl(2), PR_SET_PDEATHSIG).
+      const [pid] = readChildren(child.pid ?? 0)
+      if (pid === undefined) child.kill('SIGKILL')
+      else process.kill(pid, 'SIGKILL')
+    }
     await exited
   })
   return {
