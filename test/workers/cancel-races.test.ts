@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { cancelJob } from '../../queue/use-cases/cancel-job.ts'
+import type { JobState } from '../../queue/domain/job-state.ts'
 import { reapNodes } from '../../queue/use-cases/reap-nodes.ts'
 import { makeRandom } from '../faults/random.ts'
 import { alice, dispatchJobs, openTestQueue, stateOf, statesOf, submit } from '../support/test-queue.ts'
@@ -64,10 +65,11 @@ test('jobs cancelled at any moment on their way from pending to running all end 
   const seen = { unstarted: 0, started: 0 }
   const payload = aScript(`: > ${folder}/$NOODLE_JOB_ID; exec sleep 300`)
 
-  async function cancelOne(): Promise<string> {
+  async function cancelOne(from: JobState): Promise<string> {
     const id = await submit(deps, { task: 'command', payload })
+    await waitFor(async () => (await statesOf(deps, id)).includes(from), { everyMs: 0 })
     // Turns of the event loop, not time: the slower the machine, the more of the way goes by.
-    for (let turns = random.next() ** 2 * 400; turns > 0; turns--) await turn()
+    for (let turns = random.next() ** 2 * 100; turns > 0; turns--) await turn()
     const answers = await Promise.all([cancelJob(deps, alice, id), cancelJob(deps, alice, id)]) // two gateways
     if (answers.some(({ state }) => state === 'cancelled') && !(await statesOf(deps, id)).includes('running'))
       seen.unstarted++
@@ -75,10 +77,11 @@ test('jobs cancelled at any moment on their way from pending to running all end 
     return id
   }
 
+  const stations = ['pending', 'queued', 'running'] as const
   const over = new AbortController()
   const lanes = Array.from({ length: 6 }, async () => {
     const ids: string[] = []
-    for (let n = 0; n < 12; n++) ids.push(await cancelOne())
+    for (let n = 0; n < 12; n++) ids.push(await cancelOne(stations[n % stations.length] ?? 'pending'))
     return ids
   })
   const all = Promise.all(lanes).finally(() => over.abort())
