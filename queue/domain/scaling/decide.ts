@@ -71,7 +71,8 @@ export function decide(signals: TierSignals, policy: ScalingPolicy, history: Sca
     policy.mode === 'queueDepth'
       ? wantByDepth(demand, policy)
       : wantByWait({ demand, fleet, used, waiting }, policy, history, inputs, signals.nowMs)
-  const wants = [want, ...wantByUse(signals.usage, fleet, policy)]
+  const hasWork = sum(demand, ({ waiting: jobs, running }) => jobs + running) > 0
+  const wants = [want, ...(hasWork ? wantByUse(signals.usage, fleet, policy) : [])]
   const most = wants.reduce((best, one) => (one.nodes > best.nodes ? one : best))
   const reason = withLimits(most, limits)
   const settled = settle(clamp(most.nodes), { have, used, fleet, demand }, policy, history, signals.nowMs)
@@ -89,7 +90,10 @@ function wantByDepth(demand: Demand, { jobsPerNode }: ScalingPolicy): Want {
   return { nodes, why: `${String(jobs)} waiting and running jobs, ${String(jobsPerNode)} for each node` }
 }
 
-/** Nodes are added until no resource is used over the upper threshold; those on which something else works stay. */
+/**
+ * Nodes are added until no resource is used over the upper threshold; those on which something else works stay. In a tier without work it says nothing: what is used
+ * there is what nodes need for themselves, or what others do on their machines, and a node more would change neither.
+ */
 function wantByUse(usage: Usage | null, fleet: Fleet, { thresholds }: ScalingPolicy): Want[] {
   if (!usage || fleet.ready === 0) return []
   const busy: Want = {

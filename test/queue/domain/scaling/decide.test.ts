@@ -65,13 +65,20 @@ test('jobs that would expire first ask for nodes that more patient ones do not, 
 })
 
 test('use over the upper threshold adds nodes until it is below; nodes in use are not taken away', () => {
+  const tasks = [{ running: 1 }]
   const usage = { cpu: 0.95, memory: 0.5, gpu: null, busyWithoutJobs: 0 }
-  const decision = decide(someSignals({ fleet: { ready: 10 }, usage }), policy, untaught)
+  const decision = decide(someSignals({ tasks, fleet: { ready: 10 }, usage }), policy, untaught)
   expect(decision.desired).toBe(12) // 10 nodes at 95 % are 12 below 80 %
   expect(decision.reason).toContain('CPU of 10 nodes is used to 95 %, with a threshold of 80 %')
   const idle = { cpu: 0.05, memory: 0.2, gpu: null, busyWithoutJobs: 0 }
-  expect(desiredFor({ fleet: { ready: 10 }, usage: idle })).toBe(2)
-  expect(desiredFor({ fleet: { ready: 10 }, usage: { ...idle, busyWithoutJobs: 4 } })).toBe(4)
+  expect(desiredFor({ tasks, fleet: { ready: 10 }, usage: idle })).toBe(2)
+  expect(desiredFor({ tasks, fleet: { ready: 10 }, usage: { ...idle, busyWithoutJobs: 4 } })).toBe(4)
+})
+
+test('a tier without work neither grows nor stays for what its nodes or their machines use', () => {
+  const usage = { cpu: 1, memory: 0.9, gpu: 0.5, busyWithoutJobs: 2 }
+  const idle = (ready: number) => desiredFor({ tasks: [{}], fleet: { ready }, usage }, { min: 0 })
+  expect([idle(0), idle(1), idle(2)]).toEqual([0, 0, 0])
 })
 
 test('the simple modes do as they say', () => {
