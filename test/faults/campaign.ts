@@ -116,7 +116,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       finalViolations,
       footprints: before && after && { before, after },
       repeatedEffects: countRepeated(jobs),
-      surprises: cluster.processes.reduce((sum, product) => sum + product.surprises(), 0),
+      surprises: cluster.surprises(),
       skipped,
       promises: promises.list(),
       lostByPromotion: [...journal.lost].filter((id) => journal.accepted.has(id)),

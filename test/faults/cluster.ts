@@ -18,8 +18,16 @@ export interface Link {
   from: ProductProcess
   to: 'postgres' | 'redis' | 'gateway'
   /** The gateway at its end. */
-  gateway?: ProductProcess
+  gateway?: ProductProcess | undefined
   proxy: Proxy
+}
+
+/** Gateways, workers and ops of one release, all on the same stores. */
+export interface ProcessSet {
+  processes: ProductProcess[]
+  links: Link[]
+  gatewayUrls: string[]
+  grpcPorts: number[]
 }
 
 /** The platform under test: real stores and processes, and a proxy on each link between them. */
@@ -29,11 +37,19 @@ export interface Cluster {
   scratch: string
   effectLog: string
   stores: Stores
-  processes: ProductProcess[]
-  links: Link[]
-  gatewayUrls: string[]
+  readonly processes: readonly ProductProcess[]
+  readonly links: readonly Link[]
+  readonly gatewayUrls: readonly string[]
   token: string
   ofRole(role: Role): ProductProcess[]
+  /** Starts a second set beside the first, `armed` for its first life. Clients and remote nodes go on using the first. */
+  startTwin(armed?: Record<string, string>): Promise<ProcessSet>
+  /** Clients and remote nodes call the gateways of `next` from now on, as behind a balancer. Gives the set that they called. */
+  switchTo(next: ProcessSet): ProcessSet
+  /** Ends a set that is not called any more. @throws when a process does not end in order */
+  retire(set: ProcessSet): Promise<void>
+  /** Times that a process of any set ended unasked. */
+  surprises(): number
   close(options: { keepFolder: boolean }): Promise<void>
 }
 
@@ -44,6 +60,8 @@ const mains: Record<'noodle' | 'baseline', Record<Role, string>> = {
 
 const adminPassword = 'a long enough password'
 const jwtSecret = 'a secret of the campaign, longer than 32 bytes'
+
+const node = { TIER: 'small', TASK_COMMAND_ALLOW: appendEffectProgram }
 
 /** The name of the worker that goes through the gateways. */
 export const remoteWorker = 'remote-worker-1'
@@ -61,12 +79,12 @@ export async function startCluster(
   mkdirSync(scratch)
   const effectLog = join(folder, 'effects.log')
   const stores = await startStores(folder)
-  const links: Link[] = []
-  const processes: ProductProcess[] = []
-  const gatewayUrls: string[] = []
-  const grpcPorts: number[] = []
+  const remote: Pick<ProcessSet, 'processes' | 'links'> = { processes: [], links: [] }
+  const sets: ProcessSet[] = []
+  let twins = 0
+  let called: ProcessSet = { processes: [], links: [], gatewayUrls: [], grpcPorts: [] }
 
-  async function add(role: Role, name: string, own: Record<string, string>): Promise<void> {
+  async function add(set: ProcessSet, role: Role, name: string, own: Record<string, string>): Promise<void> {
     const [postgres, redis] = [
       await startProxy(() => stores.postgres.port, Math.random),
       await startProxy(() => stores.redis.port, Math.random),
@@ -87,20 +105,37 @@ export async function startCluster(
         ...own,
       },
     })
-    processes.push(product)
-    links.push(
+    set.processes.push(product)
+    set.links.push(
       { from: product, to: 'postgres', proxy: postgres },
       { from: product, to: 'redis', proxy: redis },
     )
   }
 
+  /** `suffix` tells its processes from those of other sets. */
+  async function addSet(suffix: string): Promise<ProcessSet> {
+    const set: ProcessSet = { processes: [], links: [], gatewayUrls: [], grpcPorts: [] }
+    sets.push(set)
+    for (const name of ['gateway-1', 'gateway-2']) {
+      const [port, grpcPort] = [await freePort(), await freePort()]
+      set.gatewayUrls.push(`http://127.0.0.1:${port}`)
+      set.grpcPorts.push(grpcPort)
+      await add(set, 'gateway', name + suffix, {
+        PORT: String(port),
+        GRPC_PORT: String(grpcPort),
+        AUTH_JWT_SECRET: jwtSecret,
+        ADMIN_PASSWORD: adminPassword,
+      })
+    }
+    for (const name of ['worker-1', 'worker-2']) await add(set, 'worker', name + suffix, node)
+    if (mains[platform].ops) await add(set, 'ops', `ops-1${suffix}`, {})
+    return set
+  }
+
   /** A worker that is told where the gateways are, and nothing of the stores. */
   async function addRemote(name: string, own: Record<string, string>): Promise<void> {
     const ways = await Promise.all(
-      grpcPorts.map(async (port, i) => ({
-        gateway: processes[i],
-        proxy: await startProxy(() => port, Math.random),
-      })),
+      called.grpcPorts.map((_, i) => startProxy(() => called.grpcPorts[i] ?? 0, Math.random)),
     )
     const product = makeProductProcess({
       name,
@@ -108,7 +143,7 @@ export async function startCluster(
       main: mains.noodle.worker,
       logFile: join(folder, `${name}.log`),
       env: {
-        MASTER_HOST: ways.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(','),
+        MASTER_HOST: ways.map((proxy) => `127.0.0.1:${proxy.port}`).join(','),
         AUTH_JWT_SECRET: jwtSecret,
         TMPDIR: scratch,
         ...profile.settings,
@@ -116,44 +151,40 @@ export async function startCluster(
         ...own,
       },
     })
-    processes.push(product)
-    for (const { gateway, proxy } of ways)
-      links.push({ from: product, to: 'gateway', proxy, ...(gateway && { gateway }) })
+    remote.processes.push(product)
+    for (const [i, proxy] of ways.entries())
+      remote.links.push({
+        from: product,
+        to: 'gateway',
+        proxy,
+        get gateway() {
+          return called.processes[i]
+        },
+      })
   }
+
+  const everyProcess = (): ProductProcess[] => [...sets, remote].flatMap(({ processes }) => processes)
 
   // One that is stopped by SIGSTOP would not hear that we are gone.
   const killAll = (): void => {
-    for (const product of processes) product.signal('SIGKILL')
+    for (const product of everyProcess()) product.signal('SIGKILL')
   }
   process.once('exit', killAll)
 
   async function close({ keepFolder }: { keepFolder: boolean }): Promise<void> {
     process.off('exit', killAll)
-    for (const product of processes) product.signal('SIGCONT')
-    await Promise.allSettled(processes.map((product) => product.stop('SIGTERM', stopDeadlineMs)))
-    await Promise.all(links.map((link) => link.proxy.close()))
+    for (const product of everyProcess()) product.signal('SIGCONT')
+    await Promise.allSettled(everyProcess().map((product) => product.stop('SIGTERM', stopDeadlineMs)))
+    await Promise.all([...sets, remote].flatMap(({ links }) => links.map(({ proxy }) => proxy.close())))
     await stores.close()
     if (!keepFolder) await rm(folder, { recursive: true, force: true })
   }
 
   try {
-    for (const name of ['gateway-1', 'gateway-2']) {
-      const [port, grpcPort] = [await freePort(), await freePort()]
-      gatewayUrls.push(`http://127.0.0.1:${port}`)
-      grpcPorts.push(grpcPort)
-      await add('gateway', name, {
-        PORT: String(port),
-        GRPC_PORT: String(grpcPort),
-        AUTH_JWT_SECRET: jwtSecret,
-        ADMIN_PASSWORD: adminPassword,
-      })
-    }
-    const node = { TIER: 'small', TASK_COMMAND_ALLOW: appendEffectProgram }
-    for (const name of ['worker-1', 'worker-2']) await add('worker', name, node)
+    called = await addSet('')
     if (platform === 'noodle') await addRemote(remoteWorker, node)
-    if (mains[platform].ops) await add('ops', 'ops-1', {})
-    await Promise.all(processes.map((product) => product.start()))
-    const token = await waitFor(() => logIn(gatewayUrls[0] ?? ''), {
+    await Promise.all(everyProcess().map((product) => product.start()))
+    const token = await waitFor(() => logIn(called.gatewayUrls[0] ?? ''), {
       timeoutMs: startDeadlineMs,
       what: `the platform to start (logs in ${folder})`,
     })
@@ -162,11 +193,36 @@ export async function startCluster(
       scratch,
       effectLog,
       stores,
-      processes,
-      links,
-      gatewayUrls,
+      get processes() {
+        return [...called.processes, ...remote.processes]
+      },
+      get links() {
+        return [...called.links, ...remote.links]
+      },
+      get gatewayUrls() {
+        return called.gatewayUrls
+      },
       token,
-      ofRole: (role) => processes.filter((product) => product.role === role),
+      ofRole: (role) => [...called.processes, ...remote.processes].filter((product) => product.role === role),
+      async startTwin(armed) {
+        const twin = await addSet(`-${String(++twins)}`)
+        await Promise.all(twin.processes.map((product) => product.start(armed)))
+        return twin
+      },
+      switchTo(next) {
+        const before = called
+        called = next
+        return before
+      },
+      async retire(set) {
+        const ends = await Promise.all(
+          set.processes.map((product) => product.stop('SIGTERM', stopDeadlineMs)),
+        )
+        const codes = ends.map(({ code }) => code)
+        if (codes.some((code) => code !== 0))
+          throw new Error(`A set's processes exited with ${codes.join(', ')}.`)
+      },
+      surprises: () => everyProcess().reduce((sum, product) => sum + product.surprises(), 0),
       close,
     }
   } catch (error) {

@@ -182,7 +182,7 @@ Not applicable yet: I10 (there are no completion webhooks), I3's references to r
 - What a job has started is found by its process group and by a mark in its environment. A program that leaves its group and clears its environment is not
   found: it may go on after its job was given to another node.
 - Load is light (about 100 jobs a second, a quarter of them with work to do): what only a full queue shows is shown by the heavy measurements and elsewhere.
-- Restored backups, blue/green switches and rollbacks are not among the faults.
+- Restored backups of Postgres are not among the faults; an older state of Redis is.
 - A crash point is the border of a function, or the moment after its request was sent; the lines between are left to the random kills.
 ${campaign.skipped.map(({ fault, why }) => `- Skipped on this machine: ${fault}, for ${why}.`).join('\n')}
 `
