@@ -3,7 +3,7 @@ import type { DrivenNode, NodeDriver } from './drivers/node-driver.ts'
 
 /** A driver whose calls end in time, and which does not forget what it has asked for without an answer. */
 export interface PatientDriver extends Omit<NodeDriver, 'list' | 'start' | 'drain' | 'stop'> {
-  list(): Promise<DrivenNode[]>
+  list(tier: string): Promise<DrivenNode[]>
   start(tier: string): Promise<void>
   drain(node: DrivenNode): Promise<void>
   stop(node: DrivenNode): Promise<void>
@@ -23,7 +23,8 @@ export function makePatient(
   let open: { tier: string; untilMs: number }[] = []
   /** Nodes that calls were answered for and that are not listed yet, by tier. */
   const expected = new Map<string, number>()
-  let seen = new Map<string, DrivenNode>()
+  /** As last listed, by tier. */
+  const seen = new Map<string, Map<string, DrivenNode>>()
 
   async function inTime<T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController()
@@ -55,23 +56,26 @@ export function makePatient(
 
   return {
     name: driver.name,
-    async list() {
-      const nodes = await inTime('list', (signal) => driver.list(signal))
+    callsAtOnce: driver.callsAtOnce,
+    async list(tier) {
+      const nodes = await inTime(`list the nodes of ${tier}`, (signal) => driver.list(tier, signal))
       const listed = new Map(nodes.map((node) => [node.id, node]))
-      const kept = [...seen.values()].filter(({ id, isPromised }) => isPromised && !listed.has(id))
-      for (const { id, tier } of nodes) {
-        if (seen.has(id)) continue
-        const promise = kept.findIndex((one) => one.tier === tier)
-        if (promise === -1) noteNew(tier)
-        else kept.splice(promise, 1)
+      const before = seen.get(tier)
+      let kept = [...(before?.values() ?? [])].filter(
+        ({ id, isPromised }) => isPromised && !listed.has(id),
+      ).length
+      for (const { id } of nodes) {
+        if (before?.has(id)) continue
+        if (kept > 0) kept--
+        else noteNew(tier)
       }
-      seen = listed
+      seen.set(tier, listed)
       return nodes
     },
     async start(tier) {
       const asked = { tier, untilMs: Infinity }
       open.push(asked)
-      const answer = inTime('start', (signal) => driver.start(tier, signal))
+      const answer = inTime(`start a node of ${tier}`, (signal) => driver.start(tier, signal))
       try {
         await answer
         open = open.filter((one) => one !== asked)

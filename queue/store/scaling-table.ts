@@ -128,8 +128,28 @@ export function openScalingTable(postgres: Postgres) {
       )
     },
 
-    async noteStart(tier: string): Promise<void> {
-      await postgres.query('INSERT INTO node_starts (tier) VALUES ($1)', [tier])
+    /** Answers with what the start is called. */
+    async noteStart(tier: string): Promise<string> {
+      const [row] = await postgres.query<{ id: string }>(
+        'INSERT INTO node_starts (tier) VALUES ($1) RETURNING id::text',
+        [tier],
+      )
+      if (!row) throw new Error('An INSERT gave no row.')
+      return row.id
+    },
+
+    /** It came to nothing: a node that comes up later answers to another. */
+    async forgetStart(id: string): Promise<void> {
+      await postgres.query('DELETE FROM node_starts WHERE id = $1 AND ready_at IS NULL', [id])
+    },
+
+    /** Of a tier's starts that no node has answered to, the newest `kept` stay. */
+    async forgetStarts(tier: string, kept: number): Promise<void> {
+      await postgres.query(
+        `DELETE FROM node_starts WHERE id IN (
+           SELECT id FROM node_starts WHERE tier = $1 AND ready_at IS NULL ORDER BY id DESC OFFSET $2)`,
+        [tier, kept],
+      )
     },
 
     /** A node of ours is up: it answers to the start that has waited the longest. Twice is harmless. */

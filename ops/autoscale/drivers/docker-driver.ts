@@ -48,6 +48,8 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
   const starting = new Map<string, Promise<void>>()
   /** Containers that this process had started a moment ago, and when. */
   const begun = new Map<string, number>()
+  /** What tiers that are listed at the same time share. */
+  let looking: Promise<ScaledContainer[]> | undefined
   /** What became of the last container of a tier that did not come up. */
   const failures = new Map<string, string>()
 
@@ -112,6 +114,12 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
     }
   }
 
+  async function lookAndClear(signal: AbortSignal): Promise<ScaledContainer[]> {
+    const { engine, scaled } = await look(signal)
+    await clearAway(engine, scaled, signal)
+    return scaled
+  }
+
   /** Null for a container that stays. */
   function reasonToRemove({ id, state }: ScaledContainer) {
     const stopByMs = stopping.get(id)
@@ -125,10 +133,12 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
 
   return {
     name: 'docker',
-    async list(signal) {
-      const { engine, scaled } = await look(signal)
-      await clearAway(engine, scaled, signal)
-      return scaled.filter(isUp).map(({ id, nodeId, tier }) => ({
+    // Two starts would want the same name, and take each other's container for one that was never started. An engine does what takes long by itself.
+    callsAtOnce: 1,
+    async list(tier, signal) {
+      looking ??= lookAndClear(signal).finally(() => (looking = undefined))
+      const scaled = (await looking).filter((one) => one.tier === tier)
+      return scaled.filter(isUp).map(({ id, nodeId }) => ({
         ...{ id: nodeId, tier },
         isStopping: stopping.has(id),
       }))

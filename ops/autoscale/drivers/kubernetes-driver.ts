@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Tier } from '../../../queue/domain/tiers.ts'
 import type { KubernetesApi, Scale } from './kubernetes/kubernetes-api.ts'
 import { planRemoval } from './kubernetes/plan-removal.ts'
-import { makePodMemory } from './kubernetes/pod-memory.ts'
+import { makePodMemory, type PodMemory } from './kubernetes/pod-memory.ts'
 import {
   costAnnotation,
   drainingCost,
@@ -41,12 +41,26 @@ const deploymentOf = (tier: string): string => `noodle-worker-${tier}`
  */
 export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriver {
   const { tiers, api, settleMs = 4000, nowMs = () => performance.now(), pause = pauseShortly } = options
-  const memory = makePodMemory(settleMs, nowMs)
-  /** The pods that were to be stopped, by their uids, and after which list that was last said. */
-  const unwanted = new Map<string, number>()
-  let lists = 0
+  const memories = new Map(tiers.map(({ name }) => [name, makeTierMemory()]))
   /** Since when replicas have no pod, by the ids that they have until then. */
   const promisedSinceMs = new Map<string, number>()
+
+  interface TierMemory {
+    pods: PodMemory
+    /** The pods that were to be stopped, by their uids, and after which list that was last said. */
+    unwanted: Map<string, number>
+    lists: number
+  }
+
+  function makeTierMemory(): TierMemory {
+    return { pods: makePodMemory(settleMs, nowMs), unwanted: new Map(), lists: 0 }
+  }
+
+  function memoryOf(tier: string): TierMemory {
+    const memory = memories.get(tier)
+    if (!memory) throw new Error(`There is no tier ${tier}.`)
+    return memory
+  }
 
   interface Fleet extends Scale {
     readAtMs: number
@@ -62,18 +76,23 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
     const scale = await api.readScale(deploymentOf(tier), signal)
     if (!scale) return null
     const all = await api.listPods(scale.selector, signal)
-    memory.note(all)
+    memoryOf(tier).pods.note(all)
     const [ending, pods] = [true, false].map((is) => all.filter(({ isTerminating }) => isTerminating === is))
     return { ...scale, readAtMs, pods: pods ?? [], ending: ending ?? [] }
   }
 
-  async function listTier({ name: tier }: Pick<Tier, 'name'>, signal: AbortSignal) {
+  async function list(tier: string, signal: AbortSignal): Promise<DrivenNode[]> {
     const fleet = await look(tier, signal)
-    if (!fleet) return { uids: [], nodes: [] }
+    const memory = memoryOf(tier)
+    const uids = new Set([...(fleet?.pods ?? []), ...(fleet?.ending ?? [])].map(({ uid }) => uid))
+    memory.pods.keep(uids)
+    for (const uid of memory.unwanted.keys()) if (!uids.has(uid)) memory.unwanted.delete(uid)
+    memory.lists++
+    if (!fleet) return []
     const { replicas, pods, ending } = fleet
     const leaving = pods.filter(isLeaving)
     const areGoing = leaving.length <= pods.length - replicas
-    const nodes: DrivenNode[] = [
+    return [
       ...pods.map((pod) => ({ id: pod.name, tier, isStopping: areGoing && isLeaving(pod) })),
       ...ending.map(({ name: id }) => ({ id, tier, isStopping: true })),
       ...promised(tier, replicas - pods.length).map((id) => ({
@@ -83,7 +102,6 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
         isPromised: true,
       })),
     ]
-    return { uids: [...pods, ...ending].map(({ uid }) => uid), nodes }
   }
 
   /** Ids for replicas that have no pod yet; the first was missed first. */
@@ -116,7 +134,7 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
     for (let n = 0; n < tries; n++) {
       const fleet = await look(tier, signal)
       if (!fleet) return
-      const replicas = isPromised ? withoutPromised(id, fleet) : await withoutPod(id, fleet, signal)
+      const replicas = isPromised ? withoutPromised(id, fleet) : await withoutPod({ id, tier }, fleet, signal)
       if (replicas === null || (await setReplicas(tier, fleet, replicas, signal))) return
       await pause(signal)
     }
@@ -134,33 +152,39 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
   }
 
   /** As withoutPromised. */
-  async function withoutPod(name: string, fleet: Fleet, signal: AbortSignal): Promise<number | null> {
-    const { replicas, pods } = fleet
-    let wanted = pods.find((pod) => pod.name === name)
+  async function withoutPod(
+    { id, tier }: Pick<DrivenNode, 'id' | 'tier'>,
+    { replicas, pods }: Fleet,
+    signal: AbortSignal,
+  ): Promise<number | null> {
+    const memory = memoryOf(tier)
+    let wanted = pods.find((pod) => pod.name === id)
     if (!wanted) return null
     if (wanted.isReady)
       throw new NotYet('it is still ready; the readinessProbe of workers must ask for /ready')
     if (!isLeaving(wanted)) {
-      const marked = await annotate(wanted, { cost: leavingCost, leaving: wanted.containers }, signal)
+      const marked = await annotate(tier, wanted, { cost: leavingCost, leaving: wanted.containers }, signal)
       if (!marked) return null
       pods[pods.indexOf(wanted)] = wanted = marked
     }
-    unwanted.set(wanted.uid, lists)
-    if (replicas === pods.length) await forgetMarks(pods, signal)
-    const isUnwanted = ({ uid }: WorkerPod) => unwanted.get(uid) === lists
-    const plan = planRemoval({ replicas, pods, wanted, isUnwanted, ...memory })
+    memory.unwanted.set(wanted.uid, memory.lists)
+    if (replicas === pods.length) await forgetMarks(tier, pods, signal)
+    const isUnwanted = ({ uid }: WorkerPod) => memory.unwanted.get(uid) === memory.lists
+    const plan = planRemoval({ replicas, pods, wanted, isUnwanted, ...memory.pods })
     if ('wait' in plan) throw new NotYet(plan.wait)
     return 'replicas' in plan ? plan.replicas : null
   }
 
   /** Of pods that take jobs again: they were not to be stopped any more when that was last decided. */
-  async function forgetMarks(pods: readonly WorkerPod[], signal: AbortSignal): Promise<void> {
+  async function forgetMarks(tier: string, pods: readonly WorkerPod[], signal: AbortSignal): Promise<void> {
+    const { unwanted, lists } = memoryOf(tier)
     for (const pod of pods)
       if (pod.leaving !== null && !(isLeaving(pod) && (unwanted.get(pod.uid) ?? -1) >= lists - 1))
-        await annotate(pod, { cost: null, leaving: null }, signal)
+        await annotate(tier, pod, { cost: null, leaving: null }, signal)
   }
 
   async function annotate(
+    tier: string,
     pod: WorkerPod,
     { cost, leaving }: { cost: number | null; leaving: string | null },
     signal: AbortSignal,
@@ -171,7 +195,7 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
     }
     const changed = await api.annotatePod(pod, annotations, signal)
     if (!changed || changed.isTerminating) return null
-    memory.note([changed])
+    memoryOf(tier).pods.note([changed])
     return changed
   }
 
@@ -188,21 +212,16 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
 
   return {
     name: 'kubernetes',
-    async list(signal) {
-      const listed = await Promise.all(tiers.map((tier) => listTier(tier, signal)))
-      const uids = new Set(listed.flatMap((tier) => tier.uids))
-      memory.keep(uids)
-      for (const uid of unwanted.keys()) if (!uids.has(uid)) unwanted.delete(uid)
-      lists++
-      return listed.flatMap(({ nodes }) => nodes)
-    },
+    callsAtOnce: 1, // all change one number, each only as long as it is what was read
+    list,
     start,
     async drain({ id, tier }, signal) {
       const fleet = await look(tier, signal)
       const pod = fleet?.pods.find(({ name }) => name === id)
       // It would not be ready any more, and a rollout waits until its pods are: each would wait for the other.
       if (fleet?.pods.some(({ owner }) => owner !== pod?.owner)) throw new NotYet('a rollout is going on')
-      if (pod && pod.cost > drainingCost) await annotate(pod, { cost: drainingCost, leaving: null }, signal)
+      if (pod && pod.cost > drainingCost)
+        await annotate(tier, pod, { cost: drainingCost, leaving: null }, signal)
     },
     stop,
     close: () => api.close(),

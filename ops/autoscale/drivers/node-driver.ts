@@ -15,8 +15,10 @@ export interface DrivenNode {
  */
 export interface NodeDriver {
   readonly name: string
-  /** All of its nodes. Rejects when it can't tell: that is never the same as none. */
-  list(signal: AbortSignal): Promise<DrivenNode[]>
+  /** How many calls about one tier it may be in at once; those about several tiers know nothing of each other. */
+  readonly callsAtOnce: number
+  /** All of its nodes of the tier. Rejects when it can't tell: that is never the same as none. */
+  list(tier: string, signal: AbortSignal): Promise<DrivenNode[]>
   /** Asks for one more node of the tier. Resolves when that was taken, long before the node is up. */
   start(tier: string, signal: AbortSignal): Promise<void>
   /** Told that a node shall take no more jobs and will be stopped once it is idle, for what must know before. @throws NotYet when it shall go on */

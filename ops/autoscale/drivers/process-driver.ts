@@ -77,7 +77,11 @@ export function makeProcessDriver(options: ProcessDriverOptions): NodeDriver {
 
   return {
     name: 'process',
-    list: () => Promise.resolve([...nodes.values()].map(({ node }) => ({ ...node }))),
+    callsAtOnce: 4,
+    list: (tier) =>
+      Promise.resolve(
+        [...nodes.values()].filter(({ node }) => node.tier === tier).map(({ node }) => ({ ...node })),
+      ),
     start(name) {
       const tier = tiers.find((candidate) => candidate.name === name)
       if (!tier) return Promise.reject(new Error(`There is no tier ${name}.`))

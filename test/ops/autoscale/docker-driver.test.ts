@@ -25,9 +25,9 @@ projectTest(
   async () => {
     const { project, model, networks, copies } = await aDockerProject(image)
     const driver = aDriver(project)
-    expect(await driver.list(life)).toEqual([])
+    expect(await driver.list('small', life)).toEqual([])
     await driver.start('small', life)
-    const [node] = await driver.list(life)
+    const [node] = await driver.list('small', life)
     expect(node).toEqual({
       id: expect.stringMatching(new RegExp(`^${project}-scaled-small-1-[0-9a-f]{6}$`)),
       ...{ tier: 'small', isStopping: false },
@@ -78,7 +78,7 @@ projectTest('nodes are found again by whoever comes next; strangers count as non
   const before = aDriver(project)
   await before.start('small', life)
   await before.start('small', life)
-  const nodes = await before.list(life)
+  const nodes = await before.list('small', life)
   expect(nodes.map(({ id }) => id.replace(/-[0-9a-f]{6}$/, '').slice(-7)).sort()).toEqual([
     'small-1',
     'small-2',
@@ -86,9 +86,9 @@ projectTest('nodes are found again by whoever comes next; strangers count as non
   await before.close()
 
   const after = aDriver(project)
-  expect(await after.list(life)).toEqual(nodes)
+  expect(await after.list('small', life)).toEqual(nodes)
   for (const node of nodes) await after.stop(node, life)
-  await waitFor(async () => (await after.list(life)).length === 0)
+  await waitFor(async () => (await after.list('small', life)).length === 0)
   expect((await engine.getContainer(stranger.Id).inspect()).State.Running).toBe(true)
   expect(await other.copies()).toHaveLength(1)
 })
@@ -97,14 +97,14 @@ projectTest('a node that is stopped gets its time, and is removed with its own v
   const { project, copies } = await aDockerProject(image)
   const driver = aDriver(project)
   await driver.start('small', life)
-  const [node] = await driver.list(life)
+  const [node] = await driver.list('small', life)
   const [listed] = await copies()
   const { Mounts } = await engine.getContainer(listed?.Id ?? '').inspect()
   const scratch = Mounts.find(({ Destination }) => Destination === '/data')?.Name ?? ''
   await driver.stop(node ?? { id: '', tier: '', isStopping: false }, life)
   // Either it is on its way or it is gone already.
-  expect((await driver.list(life)).every(({ isStopping }) => isStopping)).toBe(true)
-  await waitFor(async () => (await driver.list(life)).length === 0)
+  expect((await driver.list('small', life)).every(({ isStopping }) => isStopping)).toBe(true)
+  await waitFor(async () => (await driver.list('small', life)).length === 0)
   await waitFor(async () => (await copies()).length === 0)
   await expect(engine.getVolume(scratch).inspect()).rejects.toMatchObject({ statusCode: 404 })
   await driver.stop({ id: node?.id ?? '', tier: 'small', isStopping: false }, life) // gone: no error
@@ -115,11 +115,11 @@ projectTest('a node that does not end is killed once its grace is over, and not 
   const { project, copies } = await aDockerProject(image, { script: deaf, graceSeconds: 1 })
   const driver = aDriver(project, { stopDeadlineMs: 700 })
   await driver.start('small', life)
-  const [node] = await driver.list(life)
+  const [node] = await driver.list('small', life)
   const stoppedAt = performance.now()
   await driver.stop(node ?? { id: '', tier: '', isStopping: false }, life)
   await waitFor(async () => {
-    const nodes = await driver.list(life)
+    const nodes = await driver.list('small', life)
     if (performance.now() - stoppedAt < 900) expect(nodes).toEqual([{ ...node, isStopping: true }])
     return (await copies()).length === 0
   })
@@ -136,7 +136,7 @@ projectTest('containers that ended, or that somebody removed, are no nodes any m
   await driver.start('small', life)
   const [made] = await copies()
   await waitFor(async () => (await copies())[0]?.State === 'exited')
-  expect(await driver.list(life)).toEqual([])
+  expect(await driver.list('small', life)).toEqual([])
   expect(await copies()).toEqual([])
   // What it said is gone with it, so the log has the end of it.
   expect(warnings).toEqual([
@@ -154,7 +154,7 @@ projectTest('containers that ended, or that somebody removed, are no nodes any m
   await driver.start('small', life)
   const [again] = await copies()
   await engine.getContainer(again?.Id ?? '').remove({ force: true })
-  expect(await driver.list(life)).toEqual([])
+  expect(await driver.list('small', life)).toEqual([])
 })
 
 projectTest('a start of which the answer is lost does not make two nodes', async () => {
@@ -170,7 +170,7 @@ projectTest('a start of which the answer is lost does not make two nodes', async
   lose = /containers\/create/
   await expect(driver.start('small', life)).rejects.toThrow()
   expect(await copies()).toHaveLength(1)
-  expect(await driver.list(life)).toEqual([])
+  expect(await driver.list('small', life)).toEqual([])
   await driver.start('small', life)
   expect(await copies()).toHaveLength(1)
   // Started, and nobody knows: the next look finds it.
@@ -178,13 +178,13 @@ projectTest('a start of which the answer is lost does not make two nodes', async
   await driver.start('small', life)
   await driver.close() // what it has begun is over
   expect(lose).toBeUndefined()
-  expect(await driver.list(life)).toHaveLength(2)
+  expect(await driver.list('small', life)).toHaveLength(2)
 
   // Of two that start the same node at once one gets it.
   const other = aDriver(project)
   await Promise.allSettled([driver.start('small', life), other.start('small', life)])
   await Promise.all([driver.close(), other.close()])
-  expect(await other.list(life)).toHaveLength(3)
+  expect(await other.list('small', life)).toHaveLength(3)
 })
 
 projectTest('workers that can not come up are not made one after another', async () => {
@@ -220,13 +220,15 @@ projectTest('an engine that hangs or is away is an error in time, and never no n
   await once(deaf, 'listening')
   const { port } = deaf.address() as { port: number }
   const hanging = makePatient(aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }), 100)
-  await expect(hanging.list()).rejects.toThrow('did not answer within 100 ms')
+  await expect(hanging.list('small')).rejects.toThrow('did not answer within 100 ms')
   await expect(hanging.start('small')).rejects.toThrow('did not answer within 100 ms')
   expect(hanging.unanswered('small')).toBe(1)
   for (const socket of held) socket.destroy()
   deaf.close()
   await once(deaf, 'close')
-  await expect(aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }).list(life)).rejects.toThrow()
+  await expect(
+    aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }).list('small', life),
+  ).rejects.toThrow()
 })
 
 projectTest('a tier without a container to copy says how to get one', async () => {
@@ -238,5 +240,5 @@ projectTest('a tier without a container to copy says how to get one', async () =
     stopDeadlineMs: 0,
     log: silentLogger,
   })
-  await expect(driver.list(life)).rejects.toThrow('SCALING_DOCKER_PROJECT')
+  await expect(driver.list('small', life)).rejects.toThrow('SCALING_DOCKER_PROJECT')
 })

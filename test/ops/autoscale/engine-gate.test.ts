@@ -35,11 +35,11 @@ projectTest('through the gate the driver does all that it does', async () => {
   const address = (await openGate()).replace('http', 'tcp')
   const driver = makeDockerDriver({ address, project, stopDeadlineMs: 0, log: silentLogger })
   await driver.start('small', life)
-  const [node] = await driver.list(life)
+  const [node] = await driver.list('small', life)
   const [copy] = await copies()
   expect(Object.keys(copy?.NetworkSettings.Networks ?? {})).toHaveLength(2)
   await driver.stop(node ?? { id: '', tier: '', isStopping: false }, life)
-  await waitFor(async () => (await driver.list(life)).length === 0)
+  await waitFor(async () => (await driver.list('small', life)).length === 0)
   expect(await copies()).toEqual([])
 })
 

@@ -28,9 +28,11 @@ export function makePaperDriver(deps: QueueDeps) {
 
   const driver: NodeDriver = {
     name: 'paper',
-    list() {
+    callsAtOnce: 4,
+    list(tier) {
       if (faults.list === 'error') return Promise.reject(new Error('The engine is away.'))
-      return faults.list === 'hang' ? hang() : Promise.resolve([...nodes.values()])
+      if (faults.list === 'hang') return hang()
+      return Promise.resolve([...nodes.values()].filter((node) => node.tier === tier))
     },
     async start(tier) {
       told.starts++

@@ -18,11 +18,11 @@ test('a worker that does not come up is the failure of the next start, once', as
   })
   cleanUp(() => driver.close())
   const life = new AbortController().signal
-  const untilGone = () => waitFor(async () => (await driver.list(life)).length === 0)
+  const untilGone = () => waitFor(async () => (await driver.list('small', life)).length === 0)
   await driver.start('small', life)
   await untilGone()
   await expect(driver.start('small', life)).rejects.toThrow('The last worker of tier small did not come up.')
-  expect(await driver.list(life)).toEqual([])
+  expect(await driver.list('small', life)).toEqual([])
   await driver.start('small', life)
   await untilGone()
 })

@@ -154,7 +154,7 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
 
   async function stopDrained(): Promise<void> {
     await attempt(async (signal) => {
-      const nodes = await driver.list(signal)
+      const nodes = await driver.list('small', signal)
       for (const pod of cluster.pods.values()) {
         const node = nodes.find(({ id, isStopping }) => id === pod.name && !isStopping)
         if (node && pod.node?.isDraining && !pod.node.isBusy) await attempt((late) => driver.stop(node, late))
@@ -179,7 +179,7 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
       if (isMarked) node.isDraining = true
     } else if (step.do === 'giveUp') {
       await attempt(async (signal) => {
-        const nodes = await driver.list(signal)
+        const nodes = await driver.list('small', signal)
         const isLive = (id: string) => [...cluster.pods.values()].some((one) => one.name === id && one.node)
         const node = nodes.filter(({ id, isStopping }) => !isStopping && !isLive(id)).at(-1)
         if (node) await driver.stop(node, signal)

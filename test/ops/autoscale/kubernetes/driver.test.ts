@@ -20,7 +20,7 @@ certificateTest(
     await driver.start('small', never)
     await driver.start('small', never) // no room for its pod
     expect(deployment.replicas).toBe(4)
-    const listed = await driver.list(never)
+    const listed = await driver.list('small', never)
     expect(listed.map(({ isPromised = false }) => isPromised)).toEqual([false, false, false, true])
     bringUp()
     const [, drained] = listed
@@ -40,7 +40,7 @@ certificateTest(
     expect(ending.map(({ name, annotations }) => [name, annotations])).toEqual([
       [drained.id, expect.objectContaining({ 'controller.kubernetes.io/pod-deletion-cost': '-2147483648' })],
     ])
-    expect(await driver.list(never)).toContainEqual({ ...drained, isStopping: true })
+    expect(await driver.list('small', never)).toContainEqual({ ...drained, isStopping: true })
     await driver.stop(drained, never) // again is no error, and changes nothing
     expect(deployment.replicas).toBe(2)
     expect(cluster.killed).toEqual([])
@@ -53,14 +53,14 @@ certificateTest('a node more waits until the pods that go are gone from the coun
   cluster.advance(5000)
   bringUp()
   const { driver } = openDriver()
-  const [node] = await driver.list(never)
+  const [node] = await driver.list('small', never)
   if (!node) throw new Error('There is no node.')
   drain(node.id)
   await driver.stop(node, never)
   expect([deployment.replicas, cluster.pods.size]).toEqual([1, 2])
   let isStarted = false
   const started = driver.start('small', never).then(() => (isStarted = true))
-  await driver.list(never)
+  await driver.list('small', never)
   expect([deployment.replicas, isStarted]).toEqual([1, false])
   cluster.advance(5000)
   await started
@@ -71,7 +71,7 @@ certificateTest('a replica without a pod is not given up while its pod may be in
   const { deployment, openDriver } = await openDouble({ quota: 2 })
   const { driver } = openDriver({ settleMs: 60_000 })
   await driver.start('small', never)
-  const promised = (await driver.list(never)).find(({ isPromised }) => isPromised)
+  const promised = (await driver.list('small', never)).find(({ isPromised }) => isPromised)
   if (!promised) throw new Error('No node is promised.')
   await expect(driver.stop(promised, never)).rejects.toThrow('its pod may be in the making')
   expect(deployment.replicas).toBe(3)
@@ -101,7 +101,7 @@ certificateTest(
     const failed = { status: 500, reason: 'InternalError' }
     server.told.refusals.push(throttled, failed)
     const startedMs = performance.now()
-    expect(await driver.list(never)).toHaveLength(2)
+    expect(await driver.list('small', never)).toHaveLength(2)
     expect(performance.now() - startedMs).toBeGreaterThan(2000)
 
     const done = { ...failed, isDone: true }
@@ -114,7 +114,7 @@ certificateTest(
     expect(deployment.replicas).toBe(3)
     server.told.before = undefined
     server.told.refusals = Array.from({ length: 5 }, () => ({ ...failed, status: 503 }))
-    await expect(driver.list(never)).rejects.toThrow('answered 503 to get deployments/scale')
+    await expect(driver.list('small', never)).rejects.toThrow('answered 503 to get deployments/scale')
   },
 )
 
@@ -125,7 +125,7 @@ certificateTest('a list whose pages have expired is read anew', async () => {
   server.told.before = ({ verb }) => {
     if (verb === 'list' && ++lists === 3) server.expirePages()
   }
-  const nodes = await openDriver().driver.list(never)
+  const nodes = await openDriver().driver.list('small', never)
   expect(new Set(nodes.map(({ id }) => id)).size).toBe(5)
   expect(lists).toBe(6)
 })
@@ -136,7 +136,7 @@ certificateTest('the Role of the manifests grants all that is needed, and nothin
   const { driver, errors } = openDriver()
   await driver.start('small', never)
   bringUp()
-  const [node] = await driver.list(never)
+  const [node] = await driver.list('small', never)
   if (!node) throw new Error('There is no node.')
   await driver.drain(node, never)
   drain(node.id)
@@ -166,7 +166,7 @@ certificateTest.each(rights)(
     const { driver, errors } = openDriver()
     const [pod] = cluster.pods.values()
     const attempt = async () => {
-      await driver.list(never)
+      await driver.list('small', never)
       await driver.start('small', never)
       await driver.drain({ id: pod?.name ?? '', tier: 'small', isStopping: false }, never)
     }
@@ -186,10 +186,10 @@ certificateTest(
   async () => {
     const { tokens, openDriver, server } = await openDouble()
     tokens.clear()
-    await expect(openDriver().driver.list(never)).rejects.toThrow('answered 401')
+    await expect(openDriver().driver.list('small', never)).rejects.toThrow('answered 401')
     expect(server.told.requests).toEqual([])
     const late = AbortSignal.timeout(200) // a connection is tried again
-    await expect(openDriver({ authority: 'other.crt' }).driver.list(late)).rejects.toThrow()
+    await expect(openDriver({ authority: 'other.crt' }).driver.list('small', late)).rejects.toThrow()
     expect(server.told.requests).toEqual([])
   },
 )
@@ -199,7 +199,7 @@ certificateTest(
   async () => {
     const { openDriver, server } = await openDouble()
     const { driver } = openDriver({ tiers: ['small', 'medium'] })
-    expect(await driver.list(never)).toHaveLength(2)
+    expect(await driver.list('small', never)).toHaveLength(2)
     await expect(driver.start('medium', never)).rejects.toThrow('There is no Deployment noodle-worker-medium')
 
     let hung = 0
@@ -208,7 +208,7 @@ certificateTest(
       return 'hang'
     }
     const late = new AbortController()
-    const listed = driver.list(late.signal)
+    const listed = driver.list('small', late.signal)
     await waitFor(() => hung > 0)
     late.abort()
     await expect(listed).rejects.toThrow()
