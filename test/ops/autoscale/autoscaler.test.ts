@@ -7,24 +7,33 @@ import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
 import { makeScalingPolicies } from '../../../queue/use-cases/scaling-policies.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { aRunningJob, openTestQueue, stateOf } from '../../support/test-queue.ts'
+import { connected } from '../../support/template-database.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { makePaperDriver } from './paper-driver.ts'
 
-/** An autoscaler at work on tier small; the other tiers are left alone. */
+/** An autoscaler at work on tier small, and on medium if that has a policy. */
 async function anAutoscaler(
   deps: QueueDeps,
   paper: ReturnType<typeof makePaperDriver>,
   small: ScalingPolicyFields,
-  options: { lead?: { term: number | null }; startDeadlineMs?: number; pauseMs?: number } = {},
+  options: {
+    lead?: { term: number | null }
+    startDeadlineMs?: number
+    pauseMs?: number
+    /** After which a call of the driver is given up. */
+    callMs?: number
+    medium?: ScalingPolicyFields
+  } = {},
 ) {
-  const { lead = { term: 1 }, startDeadlineMs = 60_000, pauseMs = 10_000 } = options
+  const { lead = { term: 1 }, startDeadlineMs = 60_000, pauseMs = 10_000, callMs = 100 } = options
   const policies = makeScalingPolicies(deps.tiers, {
     default: { min: 0, max: 0 },
     small: { min: 0, max: 16, cooldownSeconds: 0, ...small },
+    ...(options.medium && { medium: { min: 0, max: 16, ...options.medium } }),
   })
   const autoscaler = makeAutoscaler(deps, {
     leader: { term: () => lead.term },
-    driver: makePatient(paper.driver, 100),
+    driver: makePatient(paper.driver, callMs),
     policyOf: policies.of,
     usual: { slots: 4, coldStartSeconds: 1 },
     ...{ startDeadlineMs, pauseMs, everyMs: 20 },
@@ -34,8 +43,8 @@ async function anAutoscaler(
   return autoscaler
 }
 
-const ready = async (deps: QueueDeps) =>
-  (await deps.nodes.listLive()).filter(({ state }) => state === 'ready').length
+const ready = async (deps: QueueDeps, tier = 'small') =>
+  (await deps.nodes.listLive()).filter(({ state, tiers }) => state === 'ready' && tiers.includes(tier)).length
 
 /** The autoscaler has looked so many times since. */
 const looks = async (deps: QueueDeps, count: number) => {
@@ -92,6 +101,38 @@ test('a driver that errs or hangs neither makes nodes run away nor takes any', a
   expect(await ready(deps)).toBe(2)
   paper.faults.list = 'no'
   await waitFor(async () => (await ready(deps)) === 0)
+})
+
+test.each(['list', 'start'] as const)(
+  'a driver that hangs in %s for one tier delays no other',
+  async (call) => {
+    const { deps } = await openTestQueue()
+    const paper = makePaperDriver(deps)
+    paper.faults.tier = 'small'
+    paper.faults[call] = 'hang'
+    const fleet = { mode: 'manual', replicas: 6 } as const
+    await anAutoscaler(deps, paper, fleet, { callMs: 2000, medium: fleet })
+    const startedMs = performance.now()
+    await waitFor(async () => (await ready(deps, 'medium')) === 6)
+    await deps.scaling.changePolicy('medium', { replicas: 2 })
+    await waitFor(async () => (await deps.scaling.findState('medium'))?.desired === 2)
+    expect(performance.now() - startedMs).toBeLessThan(2000)
+    expect(await ready(deps)).toBe(0)
+  },
+)
+
+test('nodes are asked for several at a time, and no more than the driver can take', async () => {
+  const { deps } = await openTestQueue()
+  const paper = makePaperDriver(deps)
+  paper.faults.start = 'slow'
+  await anAutoscaler(deps, paper, { mode: 'manual', replicas: 7 }, { callMs: 5000 })
+  await waitFor(() => paper.told.starts === 4)
+  await waitFor(async () => {
+    paper.letGo()
+    return (await ready(deps)) === 7
+  })
+  await looks(deps, 3)
+  expect(paper.told).toMatchObject({ starts: 7, startsAtOnce: 4, stops: [] })
 })
 
 test('nodes that do not come up are replaced, with growing pauses', async () => {
@@ -156,10 +197,21 @@ test('a dry run decides and does nothing', async () => {
   expect(metrics).not.toContain('noodle_nodes_target{tier="small"}')
 })
 
-test('how long nodes take to come up is measured', async () => {
-  const { deps } = await openTestQueue()
+test('how long nodes take to come up is measured; starts that came to nothing are none of it', async () => {
+  const { deps, databaseUrl } = await openTestQueue()
+  const age = () =>
+    connected(databaseUrl, (client) =>
+      client.query("UPDATE node_starts SET asked_at = now() - interval '30 min'"),
+    )
+  await deps.scaling.noteStart('small') // by a leader that died before it asked
+  await age()
   const paper = makePaperDriver(deps)
-  await anAutoscaler(deps, paper, { mode: 'manual', replicas: 2 })
+  paper.faults.start = 'error'
+  await anAutoscaler(deps, paper, { mode: 'manual', replicas: 2 }, { pauseMs: 50 })
+  await waitFor(() => paper.told.starts === 2)
+  await age()
+  paper.faults.start = 'no'
+  await deps.scaling.changePolicy('small', { replicas: 4 }) // the two may come yet
   await waitFor(async () => (await deps.scaling.readColdStarts()).has('small'))
   expect((await deps.scaling.readColdStarts()).get('small')).toBeLessThan(5)
 })

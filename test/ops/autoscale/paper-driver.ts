@@ -6,14 +6,21 @@ export function makePaperDriver(deps: QueueDeps) {
   const nodes = new Map<string, DrivenNode & { bootId: string }>()
   const faults = { list: 'no', start: 'no', comesUp: true } as {
     list: 'no' | 'error' | 'hang'
-    start: 'no' | 'error' | 'hang' | 'late'
+    /** `late`: carried out, but not answered; `slow`: not carried out before `letGo`. */
+    start: 'no' | 'error' | 'hang' | 'late' | 'slow'
     comesUp: boolean
+    /** The only tier that they concern. */
+    tier?: string
   }
-  const told = { starts: 0, stops: [] as string[], most: 0 }
+  const told = { starts: 0, startsAtOnce: 0, stops: [] as string[], most: 0 }
+  let starting = 0
+  let count = 0
+  const slow: (() => void)[] = []
   const hang = () => new Promise<never>(() => undefined)
+  const concerns = (tier: string) => faults.tier === undefined || faults.tier === tier
 
   async function begin(tier: string): Promise<void> {
-    const node = { id: `${tier}-${String(told.starts)}`, tier, isStopping: false, bootId: deps.newId() }
+    const node = { id: `${tier}-${String(++count)}`, tier, isStopping: false, bootId: deps.newId() }
     nodes.set(node.id, node)
     told.most = Math.max(told.most, nodes.size)
     if (!faults.comesUp) return
@@ -30,16 +37,22 @@ export function makePaperDriver(deps: QueueDeps) {
     name: 'paper',
     callsAtOnce: 4,
     list(tier) {
-      if (faults.list === 'error') return Promise.reject(new Error('The engine is away.'))
-      if (faults.list === 'hang') return hang()
+      if (concerns(tier) && faults.list === 'error') return Promise.reject(new Error('The engine is away.'))
+      if (concerns(tier) && faults.list === 'hang') return hang()
       return Promise.resolve([...nodes.values()].filter((node) => node.tier === tier))
     },
     async start(tier) {
       told.starts++
-      if (faults.start === 'error') throw new Error('No machine is left.')
-      if (faults.start === 'hang') return hang()
+      const fault = concerns(tier) ? faults.start : 'no'
+      if (fault === 'error') throw new Error('No machine is left.')
+      if (fault === 'hang') return hang()
+      if (fault === 'slow') {
+        told.startsAtOnce = Math.max(told.startsAtOnce, ++starting)
+        await new Promise<void>((resolve) => slow.push(resolve))
+        starting--
+      }
       await begin(tier)
-      if (faults.start === 'late') return hang()
+      if (fault === 'late') return hang()
     },
     drain: () => Promise.resolve(),
     async stop({ id }) {
@@ -50,5 +63,6 @@ export function makePaperDriver(deps: QueueDeps) {
     },
     close: () => Promise.resolve(),
   }
-  return { driver, nodes, faults, told }
+  const letGo = () => slow.splice(0).forEach((go) => go())
+  return { driver, nodes, faults, told, letGo }
 }
