@@ -81,6 +81,11 @@ export async function runProcess(options: {
   process.on('uncaughtException', breakDown)
   process.on('unhandledRejection', breakDown)
 
+  // It went while this process was opening what it needs, when nobody here could hear of it.
+  if (process.send !== undefined && !process.connected) {
+    log.info('process stops', { reason: 'the parent process is gone' })
+    process.exit(0)
+  }
   started = startAll(components, log)
   try {
     await started

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { every } from '../../core/every.ts'
 import type { Component } from '../../core/lifecycle.ts'
 import type { ScalingPolicyFields } from '../../core/options/scaling-options.ts'
+import { makeTimeOrderedIds } from '../../core/time-ordered-id.ts'
 import { within } from '../../core/within.ts'
 import { decide, type Decision } from '../../queue/domain/scaling/decide.ts'
 import { learn, noteDecision, type ScalingHistory } from '../../queue/domain/scaling/history.ts'
@@ -54,6 +55,8 @@ interface Sight {
 const keepHistoryMs = 60_000
 /** How long deeds that were begun may take when the process ends. */
 const lastDeedsMs = 5000
+/** How soon after it has taken the lead a process decides. */
+const takeUpMs = 1000
 
 /**
  * Decides each few seconds how many nodes each tier should have, and has the driver start and stop nodes until it does. Only the leader decides, and it asks
@@ -66,12 +69,15 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
   const signals = makeScalingSignals(deps, usual.slots)
   let lead: Lead | null = null
   let isStopping = false
+  let recordMs = 0
+  /** By the clock of the record, for decisions are listed by them: that of one leader may be ahead of the next one's. */
+  const newId = makeTimeOrderedIds(() => recordMs)
 
-  async function tick(): Promise<number | undefined> {
+  async function tick(): Promise<number> {
     const beganMs = performance.now()
     const term = leader.term()
     if (term === null || (lead && lead.term !== term)) abdicate()
-    if (term === null) return undefined
+    if (term === null) return takeUpMs
     const states = new Map((await scaling.listStates()).map((state) => [state.tier, state]))
     const policies = new Map(
       deps.tiers.map(({ name }) => [name, policyOf(name, states.get(name)?.policy ?? {})]),
@@ -81,6 +87,7 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
       deps.tiers.map(({ name }) => targetOf(name, policies.get(name))),
       sinceOf(led.histories),
     )
+    recordMs = look.now.getTime()
     const coldStarts = await scaling.readColdStarts()
     const isKeeping = performance.now() - led.keptAtMs > keepHistoryMs
     for (const { name: tier } of deps.tiers) {
@@ -145,7 +152,7 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
     const told = signalsOf(tier, sight, own)
     const decision = decide(told, policy, history)
     const isMine = await scaling.recordDecision(led.term, {
-      ...{ id: deps.newId(), tier, mode: policy.mode, desired: decision.desired },
+      ...{ id: newId(), tier, mode: policy.mode, desired: decision.desired },
       ...{ starting: told.fleet?.startingSeconds.length ?? 0 },
       ...{ reason: decision.reason, inputs: decision.inputs },
       ...(isKeeping && { history: storeHistory(history) }),
@@ -195,9 +202,9 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
     start: () => loop.start(),
     async stop() {
       isStopping = true
-      const rounds = lead?.rounds
+      const rounds = lead?.rounds ?? new Map<string, Promise<void>>()
       await loop.stop()
-      await within(lastDeedsMs, Promise.all(rounds?.values() ?? []))
+      await within(lastDeedsMs, Promise.all(rounds.values()))
       await driver?.close()
     },
   }

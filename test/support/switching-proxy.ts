@@ -9,12 +9,18 @@ export interface SwitchingProxy {
   leadTo(address: string): void
   /** What is open now stays open, and carries nothing any more. */
   goDeaf(): void
+  /** What is open now ends, and nothing new is let through until it is told where to lead. */
+  cut(): void
 }
 
 export async function openSwitchingProxy(first: string): Promise<SwitchingProxy> {
   let target = first
   const open = new Set<Socket>()
   const server = createServer((client) => {
+    if (target === '') {
+      client.destroy()
+      return
+    }
     const [host = '', port = ''] = target.split(':')
     const upstream = connect(Number(port), host)
     for (const socket of [client, upstream]) open.add(socket)
@@ -42,6 +48,10 @@ export async function openSwitchingProxy(first: string): Promise<SwitchingProxy>
     leadTo: (other) => (target = other),
     goDeaf() {
       for (const socket of open) socket.unpipe().pause()
+    },
+    cut() {
+      target = ''
+      for (const socket of open) socket.destroy()
     },
   }
 }
