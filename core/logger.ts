@@ -1,4 +1,5 @@
 import winston from 'winston'
+import { makeLogOutput } from './log-output.ts'
 
 /** Severity: error = a human must act now; warn = it healed, count it; info = once per state change of a process; debug = per job. */
 export interface Logger {
@@ -17,7 +18,7 @@ const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@/]+@/gi
 
 /**
  * Log lines go to stdout: a sentence that never varies, with what varies in fields. Secrets are taken out by name and URLs lose their password. `level`
- * is asked for each line, for it may change.
+ * is asked for each line, for it may change. No process stops, or waits, because its lines can't be written.
  */
 export function makeLogger(options: {
   level: () => Severity
@@ -32,12 +33,16 @@ export function makeLogger(options: {
       winston.format.timestamp(),
       options.format === 'json' ? winston.format.json() : winston.format.printf(readable),
     ),
-    transports: [new winston.transports.Console()],
+    transports: [new winston.transports.Stream({ stream: makeLogOutput(process.stdout, tellLeftOut) })],
   })
   const write = (severity: Severity, message: string, fields: Fields): void => {
     logger.log(severity, message, fields)
   }
-  return withFields(write, () => severities[options.level()], options.fields ?? {})
+  const own = withFields(write, () => severities[options.level()], options.fields ?? {})
+  function tellLeftOut(lines: number): void {
+    own.warn('log lines were left out, nobody took them in time', { lines })
+  }
+  return own
 }
 
 const severities = { error: 0, warn: 1, info: 2, debug: 3 }
