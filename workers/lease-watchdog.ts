@@ -11,11 +11,13 @@ export interface WatchdogData {
   groups: Int32Array
   /** How often it looks. */
   lookMs: number
+  /** How long the main thread may take to notice that all of the process was stopped for a while. */
+  graceMs: number
 }
 
 export type LeaseWatchdog = Component & LeaseGuard
 
-/** A thread of its own that kills the children and this process by SIGKILL, should the event loop hang beyond the lease: others may run its jobs by then. */
+/** A thread of its own that kills the children and this process by SIGKILL, should the event loop hang beyond the lease: others may run its jobs by then. Of a process that was stopped as a whole only the children die. */
 export function makeLeaseWatchdog(options: { groups: Int32Array; leaseMs: number }): LeaseWatchdog {
   const deadline = new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT))
   let thread: Worker | undefined
@@ -27,6 +29,7 @@ export function makeLeaseWatchdog(options: { groups: Int32Array; leaseMs: number
         deadline,
         groups: options.groups,
         lookMs: Math.min(250, options.leaseMs / 40),
+        graceMs: options.leaseMs,
       }
       thread = new Worker(new URL('./lease-watchdog-thread.js', import.meta.url), {
         workerData: data,
@@ -39,8 +42,10 @@ export function makeLeaseWatchdog(options: { groups: Int32Array; leaseMs: number
           stackSizeMb: 1,
         },
       })
+      await new Promise<void>((resolve, reject) =>
+        thread?.once('message', () => resolve()).once('error', reject),
+      )
       thread.unref()
-      await new Promise<void>((resolve, reject) => thread?.once('online', resolve).once('error', reject))
     },
     async stop() {
       await thread?.terminate()
