@@ -64,7 +64,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
   let expiry: NodeJS.Timeout | undefined
   let isDraining = false
   let isTakenLogged = false
-  const liveWaiters: (() => void)[] = []
+  const liveWaiters = new Set<() => void>()
 
   const isRegistered = (): boolean => boot !== undefined
   const isLive = (): boolean => boot !== undefined && performance.now() < liveUntilMs
@@ -83,7 +83,22 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     liveUntilMachineMs = untilMs
     clearTimeout(expiry)
     expiry = setTimeout(expire, Math.max(0, liveUntilMs - performance.now()))
-    for (const wake of liveWaiters.splice(0)) wake()
+    for (const wake of liveWaiters) wake()
+  }
+
+  /** Leaves nothing behind: while the stores are away it is called again and again. */
+  function untilLive(waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', end)
+        liveWaiters.delete(end)
+        resolve()
+      }
+      const timer = setTimeout(end, waitMs)
+      signal.addEventListener('abort', end)
+      liveWaiters.add(end)
+    })
   }
 
   function guard(liveMs: number | null): void {
@@ -216,17 +231,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
       await Promise.race([goodbye, delay(goodbyeDeadlineMs, undefined, { ref: false })])
     },
     async liveBoot({ waitMs, signal }) {
-      if (!isLive()) {
-        const waited = new AbortController()
-        const live = new Promise<void>((resolve) => liveWaiters.push(resolve))
-        await Promise.race([
-          live,
-          delay(waitMs, undefined, { signal: AbortSignal.any([signal, waited.signal]) }).catch(
-            () => undefined,
-          ),
-        ])
-        waited.abort()
-      }
+      if (!isLive() && waitMs > 0 && !signal.aborted) await untilLive(waitMs, signal)
       return (!signal.aborted && isLive() && boot) || null
     },
     isLive: (candidate) => candidate === boot && isLive(),

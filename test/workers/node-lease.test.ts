@@ -1,4 +1,6 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from '@jest/globals'
 import { QueueError } from '../../queue/domain/errors.ts'
 import { cancelJob } from '../../queue/use-cases/cancel-job.ts'
@@ -144,4 +146,23 @@ test('a name that a living process has can not be had', async () => {
   await expect(openNode(deps, { id: 'one' }).lease.start()).rejects.toThrow(
     'The node id one belongs to another live process',
   )
+})
+
+test('asking again and again for a boot while there is none leaves nothing behind', async () => {
+  const { deps } = await openTestQueue()
+  const { lease } = openNode(deps) // not registered, as while Postgres is away
+  const { signal } = new AbortController()
+  const askOften = () =>
+    Promise.all(Array.from({ length: 1000 }, (_, i) => lease.liveBoot({ waitMs: i % 2, signal })))
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const heapBytes = (): number => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  await askOften()
+  const before = heapBytes()
+  for (let i = 0; i < 20; i++) expect(await askOften()).toContain(null)
+  expect((heapBytes() - before) / 20_000).toBeLessThan(50)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
