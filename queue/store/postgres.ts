@@ -125,7 +125,7 @@ const unavailableCodes = new Set([
   'ENOENT',
 ])
 const unavailableMessages =
-  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after)/
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Cannot use a pool after)/
 
 /** A lost, full or overloaded server as POSTGRES_UNAVAILABLE; any other error as it is. */
 export function asUnavailable(error: unknown): unknown {

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
-import { listMigrations, migrate } from '../../../queue/store/migrate.ts'
+import { silentLogger } from '../../../core/logger.ts'
+import { listMigrations, migrate, migrateWhenUp } from '../../../queue/store/migrate.ts'
+import { cleanUp } from '../../support/clean-up.ts'
 import { blankDatabase } from '../../support/test-database.ts'
 
 test('of several processes that start at once, one migrates and the others find it done', async () => {
@@ -13,4 +17,31 @@ test('migrating twice changes nothing', async () => {
   const url = await blankDatabase()
   await migrate(url)
   expect(await migrate(url)).toMatchObject({ applied: [] })
+})
+
+test('a process that starts while Postgres does not answer waits for it', async () => {
+  const url = new URL(await blankDatabase())
+  const { hostname, port } = url
+  const open: Socket[] = []
+  const server = createServer((client) => {
+    open.push(client)
+    if (open.length === 1) return // nobody answers the first one
+    const postgres = connect(Number(port), hostname)
+    client
+      .on('error', () => undefined)
+      .pipe(postgres.on('error', () => undefined))
+      .pipe(client)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(async () => {
+    for (const socket of open) socket.destroy()
+    server.close()
+    await once(server, 'close')
+  })
+  const address = server.address()
+  url.host = `127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`
+  url.searchParams.set('connectionTimeoutMillis', '200')
+  await migrateWhenUp(url.href, silentLogger)
+  expect(await migrate(url.href)).toMatchObject({ applied: [] })
+  expect(open.length).toBeGreaterThan(1)
 })
