@@ -60,11 +60,14 @@ run(
         what: `the worker to start: ${worker.output()}`,
       },
     )
-    expect(await probe(workload('noodle-master'), 'readinessProbe', ports)).toBe(200)
-    expect(await master.exec(workload('noodle-master').container.livenessProbe?.exec?.command ?? [])).toBe(
-      true,
+    await waitFor(async () => (await probe(workload('noodle-master'), 'readinessProbe', ports)) === 200)
+    const { livenessProbe: masterLives } = workload('noodle-master').container
+    await untilPassed(masterLives, () => master.exec(masterLives?.exec?.command ?? []))
+    const { livenessProbe: workerLives } = workload('noodle-worker-small').container
+    await untilPassed(
+      workerLives,
+      async () => (await probe(workload('noodle-worker-small'), 'livenessProbe', workerPorts)) === 200,
     )
-    expect(await probe(workload('noodle-worker-small'), 'livenessProbe', workerPorts)).toBe(200)
     await waitFor(
       async () => (await probe(workload('noodle-worker-small'), 'readinessProbe', workerPorts)) === 200,
     )
@@ -117,6 +120,15 @@ try tmp /tmp/x
 try scratch ./x
 if [ -e /run/secrets/noodle/jwt_secret ]; then echo 'jwt_secret: yes'; else echo 'jwt_secret: no'; fi
 `
+
+/** Resolves when it passes, as long as the kubelet would not have ended the container: ops may come up after the gateway, which the startup probe asks. */
+async function untilPassed(
+  probed: { periodSeconds?: number; failureThreshold?: number } | undefined,
+  passes: () => Promise<boolean>,
+): Promise<void> {
+  const { periodSeconds = 10, failureThreshold = 3 } = probed ?? {}
+  await waitFor(passes, { timeoutMs: periodSeconds * (failureThreshold - 1) * 1000 })
+}
 
 /** The status that a probe of the container gets, at the port that stands for its own; undefined when nobody answers. */
 async function probe(
