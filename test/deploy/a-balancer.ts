@@ -22,7 +22,7 @@ export interface BalancedNode {
   address: string
   child: ChildProcess
   /** Changes how it behaves. @returns how many requests it had at once at most, since it was last told something */
-  tell(what: { healthMs?: number; health?: number; diesOnPost?: boolean }): Promise<number>
+  tell(what: { healthMs?: number; health?: number; diesOnPost?: boolean; holds?: boolean }): Promise<number>
 }
 
 export interface Balancer {

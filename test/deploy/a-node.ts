@@ -4,10 +4,21 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createHttp2Server } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** How it is to behave from now on. */
+interface Told {
+  healthMs?: number
+  health?: number
+  diesOnPost?: boolean
+  holds?: boolean
+}
+
 const [address = '', port = '', grpcPort = ''] = process.argv.slice(2)
 let healthMs = 0
 let health = 200
 let diesOnPost = false
+/** Answers wait until it is let go. */
+let holds = false
+const held: (() => void)[] = []
 let open = 0
 let mostOpen = 0
 
@@ -36,6 +47,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     process.exit(1)
   } else {
     await sleep(Number(searchParams.get('ms')))
+    if (holds) await new Promise<void>((resolve) => held.push(resolve))
     response.end(
       JSON.stringify({
         address,
@@ -64,10 +76,12 @@ server.listen({ host: address, port: Number(port), backlog: 4096 })
 grpc.listen({ host: address, port: Number(grpcPort) })
 await Promise.all([once(server, 'listening'), once(grpc, 'listening')])
 process.send?.('listens')
-process.on('message', (told: { healthMs?: number; health?: number; diesOnPost?: boolean }) => {
+process.on('message', (told: Told) => {
   healthMs = told.healthMs ?? healthMs
   health = told.health ?? health
   diesOnPost = told.diesOnPost ?? diesOnPost
+  holds = told.holds ?? holds
+  if (!holds) for (const letGo of held.splice(0)) letGo()
   process.send?.({ mostOpen })
   mostOpen = open
 })
