@@ -9,7 +9,7 @@ import { openCgroups } from '../../workers/executors/open-cgroups.ts'
 import { mutualTls } from '../support/certificates.ts'
 import { cleanUp } from '../support/clean-up.ts'
 import { engineAddress, hasEngine, useTestImage } from '../support/container-test.ts'
-import { jwtSecret, type Platform, startPlatform } from '../support/platform.ts'
+import { inherited, jwtSecret, type Platform, startPlatform } from '../support/platform.ts'
 import { python } from '../support/python-test.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -162,7 +162,7 @@ test('a worker that knows only MASTER_HOST does all that one beside the stores d
   }
   const cli = join(import.meta.dirname, '../../ops/cli/main.ts')
   const { stdout: given } = await promisify(execFile)(process.execPath, [cli, 'token', '--node', 'far-1'], {
-    env: { PATH: process.env['PATH'], AUTH_JWT_SECRET: jwtSecret },
+    env: { ...inherited, AUTH_JWT_SECRET: jwtSecret },
   })
   const doomed = await platform.startRemoteWorker({
     ...{ ...env, NODE_ID: 'far-1', AUTH_JWT_SECRET: '', WORKER_TOKEN: given.trim() },
@@ -287,7 +287,7 @@ test('a worker whose token is refused, or that is told too little, ends with a w
   const platform = await startPlatform()
   const told = async (env: Record<string, string>): Promise<string> => {
     const main = join(import.meta.dirname, '../../workers/main.ts')
-    const given = { PATH: process.env['PATH'], MASTER_HOST: platform.grpcAddress, ...env }
+    const given = { ...inherited, MASTER_HOST: platform.grpcAddress, ...env }
     return promisify(execFile)(process.execPath, [main], { env: given, timeout: 20_000 }).then(
       () => 'it ended well',
       (error: unknown) => (error as { stderr: string }).stderr,

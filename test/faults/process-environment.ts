@@ -1,4 +1,6 @@
-/** What the processes of a campaign inherit: nothing that could be an option of theirs. */
+/** What the processes of a campaign inherit: nothing that could be an option of theirs. They start as scripts/node starts them, with what is compiled already. */
 export function inheritedEnvironment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' }
+  return Object.fromEntries(
+    ['PATH', 'HOME', 'NODE_COMPILE_CACHE'].map((name) => [name, process.env[name] ?? '']),
+  )
 }

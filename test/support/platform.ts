@@ -160,8 +160,8 @@ export async function startPlatform(
   return platform
 }
 
-/** Of our own environment, no more than a start by scripts/node has. */
-const inherited = Object.fromEntries(
+/** Of our own environment, no more than a start by scripts/node has: with what Node has compiled already, a process is up in half the time. */
+export const inherited = Object.fromEntries(
   ['PATH', 'HOME', 'NODE_COMPILE_CACHE'].map((name) => [name, process.env[name] ?? '']),
 )
 

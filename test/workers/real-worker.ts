@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { cleanUp } from '../support/clean-up.ts'
+import { inherited } from '../support/platform.ts'
 import { testBlobDir } from '../support/test-blobs.ts'
 import { dispatchJobs } from '../support/test-queue.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -32,7 +33,7 @@ export function startWorker(
   const child = spawn(process.execPath, [join(checkout, 'workers/main.ts')], {
     cwd: checkout,
     env: {
-      PATH: process.env['PATH'] ?? '',
+      ...inherited,
       DATABASE_URL: stores.databaseUrl,
       REDIS_URL: stores.redisUrl,
       BLOB_DIR: testBlobDir(),
