@@ -71,11 +71,11 @@ export function makeGatewayLink(options: {
   let doubted: WorkStream | undefined
   let maintaining: Promise<void> | undefined
   let move: NodeJS.Timeout | undefined
-  const waiters: (() => void)[] = []
+  const waiters = new Set<() => void>()
 
   const nextAddress = (): string => addresses[place++ % addresses.length] ?? ''
   const wake = (): void => {
-    for (const one of waiters.splice(0)) one()
+    for (const one of waiters) one()
   }
 
   function maintain(): void {
@@ -173,6 +173,15 @@ export function makeGatewayLink(options: {
     maintain()
   }
 
+  /** Leaves nothing behind: while no gateway is there it is called again and again. */
+  async function untilWoken(mostMs: number): Promise<void> {
+    let waiter = (): void => undefined
+    const woken = new Promise<void>((resolve) => (waiter = resolve))
+    waiters.add(waiter)
+    await within(mostMs, woken)
+    waiters.delete(waiter)
+  }
+
   function moveBeforeTokenEnds(): void {
     clearTimeout(move)
     const endMs = options.tokenEndMs()
@@ -227,7 +236,7 @@ export function makeGatewayLink(options: {
         if (current) return current.stream
         const leftMs = giveUpMs - performance.now()
         if (leftMs <= 0) break
-        await within(leftMs, new Promise<void>((resolve) => waiters.push(resolve)))
+        await untilWoken(leftMs)
       }
       if (attached?.bootId === bootId && attached.isGivenUp)
         throw new QueueError('NODE_GIVEN_UP', 'The boot of this node was given up.')

@@ -50,7 +50,7 @@ test('a stream whose token is not good any more is opened anew with the next one
 
 test('before its token runs out a node moves to the next one', async () => {
   const { bootId, link, given, connections } = await openLink()
-  given.endMs = Date.now() + 1000
+  given.endMs = Date.now() + 2500
   link.attach(bootId)
   const first = await link.stream(bootId, 5000)
   await waitFor(() => connections() === 2, { what: 'the move' })
