@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
@@ -130,9 +130,12 @@ test('no more jobs run at once than CONCURRENCY says, over all tiers', async () 
   const folder = aFolder()
   const worker = startWorker(stores, { TIER: 'small,large', CONCURRENCY: '2' })
   await worker.ready
-  // Each marks itself while it runs, and waits for the others to be able to see it.
+  mkdirSync(`${folder}/running`)
+  // Each marks itself while it runs, and waits for the others to be able to see it; as long as none has seen another one, for that.
   const script = aScript(
-    `touch ${folder}/$NOODLE_JOB_ID; ls ${folder} | wc -l; sleep 0.05; rm ${folder}/$NOODLE_JOB_ID`,
+    `cd ${folder}/running; touch $NOODLE_JOB_ID
+    for look in $(seq 100); do [ $(ls | wc -l) -lt 2 ] || touch ../met; [ ! -e ../met ] || break; sleep 0.05; done
+    ls | wc -l; sleep 0.05; rm $NOODLE_JOB_ID`,
   )
   const ids = await Promise.all(
     Array.from({ length: 10 }, (_, i) =>
