@@ -148,6 +148,7 @@ const offered = [
   })),
 ]
 
+let isStopping = false
 const runs = makeRuns()
 const watchdog = makeLeaseWatchdog({ groups: groups.shared, leaseMs: platform.settings.leaseMs })
 const resources = await measureResources({
@@ -173,6 +174,9 @@ const lease = makeNodeLease(workerDeps, {
     containers.killAll()
   },
   onDraining: () => intake.stopIntake(),
+  onRecalled() {
+    if (!isStopping) intake.resumeIntake()
+  },
   get killGraceMs() {
     return config.KILL_GRACE_MS
   },
@@ -214,7 +218,6 @@ const { intake, beside } = openIntake({
   carry: (run, onRan) => holder.carry(run, onRan),
 })
 
-let isStopping = false
 const configKeeper = makeConfigKeeper(
   { configHistory, metrics, log },
   {

@@ -28,8 +28,10 @@ export interface NodeLeaseOptions {
   guards: readonly LeaseGuard[]
   /** Ends all that runs, at once: it may be given to others from now on. */
   killAll: () => void
-  /** Called once, when the node is told to take no more jobs. */
+  /** The node is told to take no more jobs. */
   onDraining: () => void
+  /** It is told to take jobs again. */
+  onRecalled: () => void
   /** How long processes get between SIGTERM and SIGKILL when a job is cancelled. */
   killGraceMs: number
   /** What each renewal tells of the node. */
@@ -135,6 +137,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     }
     trust(sentAtMs)
     if (renewal.state === 'draining') drain()
+    else goOn()
     await Promise.all(renewal.held.map((held) => review(current, held)))
   }
 
@@ -189,6 +192,13 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
     isDraining = true
     log.info('node was told to take no more jobs', { nodeId: node.id })
     options.onDraining()
+  }
+
+  function goOn(): void {
+    if (!isDraining) return
+    isDraining = false
+    log.info('node was told to take jobs again', { nodeId: node.id })
+    options.onRecalled()
   }
 
   const loop = every(leaseMs / 3, tick, { name: 'node lease', log })

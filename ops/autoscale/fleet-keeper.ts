@@ -38,7 +38,7 @@ export interface FleetKeeperOptions {
 const failuresTold = 3
 
 export function makeFleetKeeper(
-  deps: Pick<QueueDeps, 'log' | 'metrics' | 'scaling' | 'settings' | 'nodes'>,
+  deps: Pick<QueueDeps, 'log' | 'metrics' | 'scaling' | 'settings' | 'nodes' | 'signals'>,
   { tier, driver, leads, startDeadlineMs, pauseMs }: FleetKeeperOptions,
 ): FleetKeeper {
   const { log, metrics, scaling, settings } = deps
@@ -82,8 +82,24 @@ export function makeFleetKeeper(
 
   async function drain(node: DrivenNode): Promise<void> {
     if (!leads() || !(await mark(node))) return
-    if (!(await deps.nodes.drain(node.id))) return // it has ended by itself meanwhile
+    if (!(await deps.nodes.drain(node.id, { isRecallable: true }))) return // it has ended by itself meanwhile
+    deps.signals.tellNode(node.id)
     log.info('a node takes no more jobs, it is not needed', { tier, nodeId: node.id })
+  }
+
+  /** False when it goes all the same. */
+  async function recall(node: DrivenNode): Promise<boolean> {
+    if (!leads()) return false
+    try {
+      await driver.recall(node)
+    } catch (error) {
+      log.warn('a node could not be called back, another is asked for', { tier, nodeId: node.id, error })
+      return false
+    }
+    if (!(await deps.nodes.recall(node.id))) return false
+    deps.signals.tellNode(node.id)
+    log.info('a node that was draining takes jobs again', { tier, nodeId: node.id })
+    return true
   }
 
   async function stop(node: DrivenNode, why: string): Promise<void> {
@@ -158,6 +174,13 @@ export function makeFleetKeeper(
       for (const { node, why } of plan.stop)
         if ((why === 'did not come up' || why === 'lost') && !unstopped.has(node.id))
           noteFailure(`a node ${why === 'lost' ? 'was lost' : why}, it is replaced`, { nodeId: node.id })
+      let missing = plan.start
+      await inTurn(
+        driver.callsAtOnce,
+        plan.recall.map((node) => async () => {
+          if (!(await recall(node))) missing++
+        }),
+      )
       await inTurn(driver.callsAtOnce, [
         ...plan.drain.map((node) => () => drain(node)),
         ...plan.stop.map(
@@ -165,7 +188,7 @@ export function makeFleetKeeper(
             () =>
               stop(node, why),
         ),
-        ...Array.from({ length: plan.start }, () => start),
+        ...Array.from({ length: missing }, () => start),
       ])
     },
   }
@@ -182,9 +205,9 @@ async function inTurn(atOnce: number, deeds: readonly (() => Promise<void>)[]): 
 }
 
 const toSteered = (
-  { id, tiers, state, drainedAt }: TierLook['nodes'][number],
+  { id, tiers, state, drainedAt, isRecallable }: TierLook['nodes'][number],
   busyMs: ReadonlyMap<string, number>,
 ): SteeredNode => ({
-  ...{ id, tiers, isDrained: drainedAt !== null, busyMs: busyMs.get(id) ?? 0 },
+  ...{ id, tiers, isRecallable, isDrained: drainedAt !== null, busyMs: busyMs.get(id) ?? 0 },
   state: state === 'ready' ? 'ready' : 'draining',
 })

@@ -2,10 +2,11 @@ import { performance } from 'node:perf_hooks'
 import type { DrivenNode, NodeDriver } from './drivers/node-driver.ts'
 
 /** A driver whose calls end in time, and which does not forget what it has asked for without an answer. */
-export interface PatientDriver extends Omit<NodeDriver, 'list' | 'start' | 'drain' | 'stop'> {
+export interface PatientDriver extends Omit<NodeDriver, 'list' | 'start' | 'drain' | 'recall' | 'stop'> {
   list(tier: string): Promise<DrivenNode[]>
   start(tier: string): Promise<void>
   drain(node: DrivenNode): Promise<void>
+  recall(node: DrivenNode): Promise<void>
   stop(node: DrivenNode): Promise<void>
   /** Nodes of the tier that were asked for by calls of which it is not known what came of them. */
   unanswered(tier: string): number
@@ -86,6 +87,7 @@ export function makePatient(
       }
     },
     drain: (node) => inTime('drain', (signal) => driver.drain(node, signal)),
+    recall: (node) => inTime('recall', (signal) => driver.recall(node, signal)),
     stop: (node) => inTime('stop', (signal) => driver.stop(node, signal)),
     unanswered(tier) {
       open = open.filter(({ untilMs }) => untilMs > nowMs())

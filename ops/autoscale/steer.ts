@@ -8,6 +8,8 @@ export interface SteeredNode {
   state: 'ready' | 'draining'
   /** It takes no more jobs and has none. */
   isDrained: boolean
+  /** It drains because the steering wanted it to. */
+  isRecallable: boolean
   /** How long until its jobs are over, as far as that can be told; 0 for an idle one. */
   busyMs: number
 }
@@ -36,6 +38,8 @@ export interface SteerInput {
 
 export interface SteerPlan {
   start: number
+  /** They drain, and shall take jobs again: a node that works is there sooner than one that starts, and is paid for anyway. */
+  recall: WatchedNode[]
   drain: WatchedNode[]
   /** Idle nodes, and those that will not come up. */
   stop: { node: WatchedNode; why: 'drained' | 'not needed' | 'did not come up' | 'lost' }[]
@@ -56,6 +60,7 @@ export function steer(input: SteerInput): SteerPlan {
   const stop: SteerPlan['stop'] = []
   const starting: WatchedNode[] = []
   const removable: { node: WatchedNode; busyMs: number }[] = []
+  const recallable: { node: WatchedNode; busyMs: number }[] = []
   let leaving = 0
   for (const node of input.driven) {
     const seen = live.get(node.id)
@@ -63,6 +68,7 @@ export function steer(input: SteerInput): SteerPlan {
     else if (seen?.state === 'draining') {
       leaving++
       if (seen.isDrained) stop.push({ node, why: 'drained' })
+      else if (seen.isRecallable) recallable.push({ node, busyMs: seen.busyMs })
     } else if (seen) {
       if (seen.tiers.length === 1) removable.push({ node, busyMs: seen.busyMs })
     } else if (node.missingMs < (node.hasBeenUp ? lostDeadlineMs : startDeadlineMs)) starting.push(node)
@@ -80,15 +86,20 @@ export function steer(input: SteerInput): SteerPlan {
     .toSorted((a, b) => a.busyMs - b.busyMs)
     .slice(0, excess - cancelled.length)
     .map(({ node }) => node)
+  // Those with the longest way to go: the others are about to free their machines.
+  const recall = recallable
+    .toSorted((a, b) => b.busyMs - a.busyMs)
+    .slice(0, Math.max(0, desired - supply))
+    .map(({ node }) => node)
   const freed = stop.filter(({ node, why }) => why !== 'drained' && !input.unstopped?.has(node.id))
   const held = input.driven.length - freed.length
   return {
-    start: Math.max(0, Math.min(desired - supply, max - held)),
-    drain,
+    start: Math.max(0, Math.min(desired - supply - recall.length, max - held)),
+    ...{ recall, drain },
     stop: [...stop, ...cancelled.map((node) => ({ node, why: 'not needed' as const }))],
-    ready: ready - drain.length,
+    ready: ready + recall.length - drain.length,
     starting: starting.length - cancelled.length,
-    draining: leaving + drain.length + countStrangersDraining(input),
+    draining: leaving + drain.length - recall.length + countStrangersDraining(input),
   }
 }
 

@@ -22,6 +22,8 @@ export interface Node {
   lastSeenAt: Date
   /** Since when a draining node has had no jobs and takes none: it may be stopped. */
   drainedAt: Date | null
+  /** It drains for scaling, and for nobody else: it may be called back. */
+  isRecallable: boolean
   use: NodeUse
 }
 

@@ -39,9 +39,11 @@ export interface ClaimLoopOptions {
 export interface Intake extends Component {
   /** Takes no more, and returns what has not begun. Running jobs go on. */
   stopIntake(): void
+  /** Takes jobs again, after stopIntake; not after stop. */
+  resumeIntake(): void
   /** The same, and resolves when nothing comes any more, and what came is over. */
   stop(): Promise<void>
-  /** True once intake was stopped and nothing is left of what was taken. */
+  /** True while intake is stopped and nothing is left of what was taken. */
   isDrained(): boolean
 }
 
@@ -85,19 +87,40 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   const slots = makeSlots(capacity, options.gpuIds)
   const serviceTimes = makeServiceTimes(deps.taskProfiles)
   const meanSizes = new Map<string, number>()
-  const intake = new AbortController()
+  /** Aborted while none is taken; another each time that it is resumed. */
+  let intake = new AbortController()
   let consumers: Consumer[] = []
+  let direct = openDirect()
+  /** Of those before they are taken anew, too: they go on until what they brought is over. */
   let closing: Promise<unknown> = Promise.resolve()
   let isClosed = false
+  let isOver = false
 
-  const direct = makeDirectIntake(deps, { tiers, tasks: [...tasks], slots, lease, runs, carry })
+  function openDirect(): Component {
+    return makeDirectIntake(deps, { tiers, tasks: [...tasks], slots, lease, runs, carry })
+  }
+
+  async function open(): Promise<void> {
+    consumers = tiers.map((tier) => deliveries.consume(tier, concurrency, handle))
+    await direct.start()
+  }
 
   function stopIntake(): void {
     if (intake.signal.aborted) return
-    intake.abort()
-    closing = Promise.all([direct.stop(), ...consumers.map((consumer) => consumer.close())]).then(() => {
-      isClosed = true
+    const own = intake
+    own.abort()
+    const parts = [closing, direct.stop(), ...consumers.map((consumer) => consumer.close())]
+    closing = Promise.all(parts).then(() => {
+      if (intake === own) isClosed = true
     })
+  }
+
+  function resumeIntake(): void {
+    if (isOver || !intake.signal.aborted) return
+    intake = new AbortController()
+    isClosed = false
+    direct = openDirect()
+    open().catch((error: unknown) => log.error('a bug kept the node from taking jobs again', { error }))
   }
 
   async function handle(delivery: Delivery): Promise<DeliveryEnd> {
@@ -243,17 +266,17 @@ export function makeClaimLoop(deps: ClaimDeps, options: ClaimLoopOptions): Claim
   return {
     name: 'claim loop',
     async start() {
-      if (intake.signal.aborted) return
-      consumers = tiers.map((tier) => deliveries.consume(tier, concurrency, handle))
-      await direct.start()
+      if (!intake.signal.aborted) await open()
     },
     stopIntake,
+    resumeIntake,
     isDrained: () => isClosed && runs.count() === 0,
     adopt(job, boot, allocation) {
       const grant = slots.adopt(job.resources, allocation)
       void carry(runs.begin(job, boot, grant), grant)
     },
     async stop() {
+      isOver = true
       stopIntake()
       await closing
     },

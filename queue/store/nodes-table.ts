@@ -26,6 +26,7 @@ interface NodeRow {
   started_at: Date
   last_seen_at: Date
   drained_at: Date | null
+  is_recallable: boolean
   cpu_use: number | null
   memory_use: number | null
   gpu_use: number | null
@@ -43,7 +44,7 @@ export interface HeldJob {
 export type Renewal = { state: NodeState; held: HeldJob[] } | null
 
 const columns = `id, boot_id, tiers, cpus, memory_mb, gpus, concurrency, version, tasks, reads_format, state, started_at, last_seen_at,
-  drained_at, cpu_use, memory_use, gpu_use,
+  drained_at, is_recallable, cpu_use, memory_use, gpu_use,
   (SELECT count(*) FROM jobs WHERE jobs.boot_id = nodes.boot_id AND jobs.state = 'running') AS running`
 
 export type NodesTable = ReturnType<typeof openNodesTable>
@@ -95,6 +96,8 @@ export function openNodesTable(postgres: Postgres) {
       }>(
         `WITH renewed AS (
            UPDATE nodes SET lease_expires_at = now() + $2 * interval '1 millisecond', last_seen_at = now(),
+             -- Called back, it may say once more that it has drained, before it hears of that; twice, and it does not take jobs again.
+             state = CASE WHEN $3 AND drained_at IS NOT NULL THEN 'draining' ELSE state END,
              drained_at = CASE WHEN $3 THEN coalesce(drained_at, now()) END, cpu_use = $4, memory_use = $5, gpu_use = $6
            WHERE boot_id = $1 AND state IN ('ready', 'draining') RETURNING boot_id, state
          )
@@ -125,10 +128,28 @@ export function openNodesTable(postgres: Postgres) {
       )
     },
 
-    /** Tells a live node to take no more jobs; false when there is no such live node. */
-    async drain(id: string): Promise<boolean> {
+    /**
+     * Tells a live node to take no more jobs; false when there is no such live node. A drain that may be taken back changes nothing about one that may not, which was
+     * asked for before; the other way round it does.
+     */
+    async drain(
+      id: string,
+      { isRecallable }: { isRecallable: boolean } = { isRecallable: false },
+    ): Promise<boolean> {
       const rows = await postgres.query(
-        `UPDATE nodes SET state = 'draining' WHERE id = $1 AND state IN ('ready', 'draining') RETURNING id`,
+        `UPDATE nodes SET is_recallable = $2 AND (state = 'ready' OR is_recallable),
+           drained_at = CASE WHEN state = 'draining' THEN drained_at END, state = 'draining'
+         WHERE id = $1 AND state IN ('ready', 'draining') RETURNING id`,
+        [id, isRecallable],
+      )
+      return rows.length > 0
+    },
+
+    /** Has a node that drains take jobs again; false for one that has drained, has ended, or drains for somebody else. */
+    async recall(id: string): Promise<boolean> {
+      const rows = await postgres.query(
+        `UPDATE nodes SET state = 'ready', is_recallable = false
+         WHERE id = $1 AND state = 'draining' AND is_recallable AND drained_at IS NULL RETURNING id`,
         [id],
       )
       return rows.length > 0
@@ -202,6 +223,7 @@ function toNode(row: NodeRow): Node {
     startedAt: row.started_at,
     lastSeenAt: row.last_seen_at,
     drainedAt: row.drained_at,
+    isRecallable: row.is_recallable,
     use: { cpu: row.cpu_use, memory: row.memory_use, gpu: row.gpu_use },
   }
 }

@@ -13,13 +13,15 @@ export interface Signals {
   tellSubmitted(): void
   tellChanged(ids: readonly string[]): void
   tellCancel(nodeId: string, jobId: string): void
+  /** What it shall do has changed: it renews its lease now. */
+  tellNode(nodeId: string): void
   /** Names that match the pattern left the cache. What was not heard of is kept until its time is up. */
   tellCleared(pattern: string): void
   onSubmitted(hear: () => void): Promise<void>
   /** Only while Redis is away, until what it resolves with is called: many listen, and each submission would be told to all of them. */
   onSubmittedWithoutRedis(hear: () => void): Promise<() => void>
   onChanged(hear: (ids: string[]) => void): Promise<void>
-  /** Resolves with what ends the hearing. */
+  /** Hears what is told to a node; of no job in particular it is ''. Resolves with what ends the hearing. */
   onCancel(nodeId: string, hear: (jobId: string) => void): Promise<() => void>
   onCleared(hear: (pattern: string) => void): Promise<void>
   close(): Promise<void>
@@ -111,6 +113,9 @@ export function makeSignals(
     },
     tellCancel(nodeId, jobId) {
       void tell(cancelChannel(nodeId), jobId)
+    },
+    tellNode(nodeId) {
+      void tell(cancelChannel(nodeId), '')
     },
     tellCleared(pattern) {
       void tell(clearedChannel, pattern)

@@ -18,6 +18,7 @@ interface NodeSettings {
   capacity?: Partial<NodeCapacity>
   report?: () => NodeReport
   onDraining?: () => void
+  onRecalled?: () => void
 }
 
 /** A node of this process, without what takes deliveries. It is stopped after the test. */
@@ -29,6 +30,7 @@ export function openNode(
     concurrency = 2,
     report = () => nothingToReport,
     onDraining = () => undefined,
+    onRecalled = () => undefined,
   }: NodeSettings = {},
 ) {
   const runs = makeRuns()
@@ -41,6 +43,7 @@ export function openNode(
       guards: [],
       killAll: () => kills++,
       onDraining,
+      onRecalled,
       killGraceMs: 10,
       report,
     },
@@ -72,6 +75,7 @@ export async function startInnerWorker(
     ...{ tiers, concurrency },
     report: () => ({ ...nothingToReport, isDrained: intake.isDrained() }),
     onDraining: () => intake.stopIntake(),
+    onRecalled: () => intake.resumeIntake(),
     ...settings,
   })
   const { lease, runs } = node
@@ -97,7 +101,12 @@ export async function startInnerWorker(
     runs,
     carry: (run, onRan) => holder.carry(run, onRan),
   })
-  const loop = { ...holder.takeFrom(intake), stopIntake: () => intake.stopIntake() }
+  const loop = {
+    ...holder.takeFrom(intake),
+    stopIntake: () => intake.stopIntake(),
+    resumeIntake: () => intake.resumeIntake(),
+    isDrained: () => intake.isDrained(),
+  }
   cleanUp(() => loop.stop())
   await node.lease.start()
   await loop.start()

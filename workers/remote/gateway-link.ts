@@ -24,6 +24,8 @@ export interface GatewayLink extends Component {
   /** A gateway is late with an answer: another stream is opened, to another one if there is, and takes its place, unless `trust` says before that the answer came. */
   doubt(stream: WorkStream): void
   trust(stream: WorkStream): void
+  /** Another stream takes the place of the one of the moment: it begins with what holds now. */
+  renewStream(): void
   /** The stream of the moment. */
   openStream(): WorkStream | undefined
   hearer: LinkHearer
@@ -36,6 +38,8 @@ export interface LinkHearer {
   onJob: (job: Assignment__Output, stream: WorkStream) => void
   onRenewNow: () => void
   onDrained: () => void
+  /** A stream has become that of the moment. */
+  onOpen: (stream: WorkStream) => void
 }
 
 /** How long a stream that another one has taken the place of may go on, for what is not answered yet. */
@@ -126,7 +130,9 @@ export function makeGatewayLink(options: {
           if (stream === current?.stream) hearer.onJob(job, stream)
         },
         onRenewNow: () => hearer.onRenewNow(),
-        onDrained: () => hearer.onDrained(),
+        onDrained(stream) {
+          if (stream === current?.stream) hearer.onDrained()
+        },
         onGoAway(stream) {
           if (stream !== current?.stream) return
           log.info('the gateway sends this node to another one', { address: client.address })
@@ -162,6 +168,7 @@ export function makeGatewayLink(options: {
     metrics.gatewayConnections.inc()
     log.info('connected to a gateway', { address: client.address })
     moveBeforeTokenEnds()
+    hearer.onOpen(opened)
     wake()
     hearer.onRenewNow() // the lease may be short by now
     if (former) void within(retireMs, former.idle()).then(() => former.close())
@@ -194,6 +201,7 @@ export function makeGatewayLink(options: {
     onJob: () => undefined,
     onRenewNow: () => undefined,
     onDrained: () => undefined,
+    onOpen: () => undefined,
   }
 
   return {
@@ -252,6 +260,9 @@ export function makeGatewayLink(options: {
     },
     trust(stream) {
       if (doubted === stream) doubted = undefined
+    },
+    renewStream() {
+      if (current) leave()
     },
     openStream: () => current?.stream,
   }

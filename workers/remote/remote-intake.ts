@@ -15,8 +15,9 @@ export function makeRemoteIntake(
   link: GatewayLink,
   { lease, runs, carry, capacity, gpuIds = [], log }: IntakeOptions & { log: Logger },
 ): Intake {
-  const stopping = new AbortController()
+  let stopping = new AbortController()
   let isDrained = false
+  let isOver = false
   let wake: () => void = () => undefined
   const drained = new Promise<void>((resolve) => (wake = resolve))
 
@@ -34,8 +35,13 @@ export function makeRemoteIntake(
       })),
   })
   link.hearer.onDrained = () => {
+    if (!stopping.signal.aborted) return // said before it was called back
     isDrained = true
-    wake()
+    if (isOver) wake()
+  }
+  // Its hello may be older than that, and only this is answered.
+  link.hearer.onOpen = (stream) => {
+    if (stopping.signal.aborted) stream.tellDraining()
   }
   link.hearer.onJob = (message, stream) => {
     // Before anything is waited for: the next renewal lists it, and must find that it is on its way.
@@ -66,17 +72,24 @@ export function makeRemoteIntake(
   function stopIntake(): void {
     if (stopping.signal.aborted) return
     stopping.abort()
-    link.openStream()?.tellDraining() // a new stream begins with it
+    link.openStream()?.tellDraining()
   }
 
   return {
     name: 'jobs of the gateway',
     start: () => Promise.resolve(),
     stopIntake,
+    resumeIntake() {
+      if (isOver || !stopping.signal.aborted) return
+      stopping = new AbortController()
+      isDrained = false
+      link.renewStream() // a gateway that was told to send no more jobs goes on when the node comes anew
+    },
     isDrained: () => isDrained && runs.count() === 0,
     async stop() {
+      isOver = true
       stopIntake()
-      if (link.openStream()) await within(lastJobsMs, drained)
+      if (link.openStream() && !isDrained) await within(lastJobsMs, drained)
     },
   }
 }

@@ -30,7 +30,7 @@ export interface WorkStream {
 export interface WorkHearer {
   onJob(job: Assignment__Output, stream: WorkStream): void
   onRenewNow(): void
-  onDrained(): void
+  onDrained(stream: WorkStream): void
   onGoAway(stream: WorkStream): void
   /** The stream has ended; `error` says why. */
   onEnd(stream: WorkStream, error: Error): void
@@ -163,7 +163,7 @@ export function openWorkStream(
     }
     wakeIfIdle()
     if (message.renewNow) hearer.onRenewNow()
-    if (message.drained) hearer.onDrained()
+    if (message.drained) hearer.onDrained(stream)
     if (message.goAway) hearer.onGoAway(stream)
   }
 

@@ -32,7 +32,10 @@ export const nodeView = z
   })
   .meta({ id: 'Node' })
 
-const toNodeView = ({ tasks, ...node }: Node) => ({ ...node, tasks: tasks.map((task) => task.name) })
+const toNodeView = ({ tasks, isRecallable: _, ...node }: Node) => ({
+  ...node,
+  tasks: tasks.map((task) => task.name),
+})
 
 export const nodeRoutes = (deps: GatewayDeps) => [
   route({
@@ -55,7 +58,8 @@ export const nodeRoutes = (deps: GatewayDeps) => [
     access: 'manage',
     tag: 'Tiers and nodes',
     summary: 'Tell a node to take no more jobs',
-    description: 'It finishes what it runs and stays registered as draining; stop its process then.',
+    description:
+      'It finishes what it runs and stays registered as draining; stop its process then. Scaling does not call it back.',
     params: z.object({ id: z.string() }),
     body: z.strictObject({}),
     isBodyOptional: true,
@@ -68,6 +72,7 @@ export const nodeRoutes = (deps: GatewayDeps) => [
       const isDraining = await deps.queue.nodes.drain(id)
       const node = isDraining ? await deps.queue.nodes.findLive(id) : null
       if (!node) throw new QueueError('NODE_NOT_FOUND', `There is no live node ${id}.`)
+      deps.queue.signals.tellNode(id)
       await audit(deps, call, 'node.drain', id, {})
       return { status: 200, body: toNodeView(node) }
     },

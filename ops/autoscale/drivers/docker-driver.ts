@@ -171,6 +171,7 @@ export function makeDockerDriver(options: DockerDriverOptions): NodeDriver {
       starting.set(made.id, begin(made, tier))
     },
     drain: () => Promise.resolve(),
+    recall: () => Promise.resolve(),
     async stop({ id: nodeId }, abortSignal) {
       const { engine, scaled } = await look(abortSignal)
       const known = scaled.find((one) => one.nodeId === nodeId)

@@ -223,6 +223,11 @@ export function makeKubernetesDriver(options: KubernetesDriverOptions): NodeDriv
       if (pod && pod.cost > drainingCost)
         await annotate(tier, pod, { cost: drainingCost, leaving: null }, signal)
     },
+    async recall({ id, tier }, signal) {
+      const fleet = await look(tier, signal)
+      const pod = fleet?.pods.find(({ name }) => name === id)
+      if (pod?.cost === drainingCost) await annotate(tier, pod, { cost: null, leaving: null }, signal)
+    },
     stop,
     close: () => api.close(),
   }

@@ -23,6 +23,8 @@ export interface NodeDriver {
   start(tier: string, signal: AbortSignal): Promise<void>
   /** Told that a node shall take no more jobs and will be stopped once it is idle, for what must know before. @throws NotYet when it shall go on */
   drain(node: DrivenNode, signal: AbortSignal): Promise<void>
+  /** It shall take jobs after all: what `drain` did is taken back. */
+  recall(node: DrivenNode, signal: AbortSignal): Promise<void>
   /** Stops a node in order, and forgets it. Resolves when that was taken. One that is gone is no error. @throws NotYet */
   stop(node: DrivenNode, signal: AbortSignal): Promise<void>
   /** Called when its process ends. */

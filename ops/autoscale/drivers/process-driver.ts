@@ -93,6 +93,7 @@ export function makeProcessDriver(options: ProcessDriverOptions): NodeDriver {
       return Promise.resolve()
     },
     drain: () => Promise.resolve(),
+    recall: () => Promise.resolve(),
     stop({ id }) {
       void stop(id)
       return Promise.resolve()

@@ -43,6 +43,8 @@ async function anAutoscaler(
   return autoscaler
 }
 
+const noUse = { cpu: null, memory: null, gpu: null }
+
 const ready = async (deps: QueueDeps, tier = 'small') =>
   (await deps.nodes.listLive()).filter(({ state, tiers }) => state === 'ready' && tiers.includes(tier)).length
 
@@ -82,6 +84,29 @@ test('a tier gets the nodes that its policy asks for, and keeps those with jobs 
   expect(metrics).toContain('noodle_nodes_desired{tier="small"} 0\n')
   expect(metrics).toContain('noodle_nodes_target{tier="small"} 0\n')
   expect(metrics).toContain('noodle_nodes{tier="small",state="draining"} 1\n')
+})
+
+test('demand that returns calls the nodes back that drain for scaling, and no other; those that have drained go', async () => {
+  const { deps } = await openTestQueue()
+  const paper = makePaperDriver(deps)
+  await anAutoscaler(deps, paper, { mode: 'manual', replicas: 4 })
+  await waitFor(async () => (await ready(deps)) === 4)
+  const [drained, ofOperator, ...busy] = await deps.nodes.listLive()
+  for (const node of [ofOperator, ...busy]) await aRunningJob(deps, node?.bootId ?? '')
+  await deps.nodes.drain(ofOperator?.id ?? '')
+  await deps.scaling.changePolicy('small', { replicas: 0 })
+  await waitFor(async () => (await deps.nodes.listLive()).every(({ state }) => state === 'draining'))
+  // As long as it says nothing it may be called back, too.
+  await deps.nodes.renew(drained?.bootId ?? '', 60_000, { isDrained: true, use: drained?.use ?? noUse })
+  await waitFor(() => paper.told.stops.length === 1)
+
+  await deps.scaling.changePolicy('small', { replicas: 3 })
+  await waitFor(async () => (await ready(deps)) === 3)
+  await looks(deps, 2)
+  expect(paper.told).toMatchObject({ starts: 5, stops: [drained?.id] })
+  const states = new Map((await deps.nodes.listLive()).map(({ id, state }) => [id, state]))
+  expect(busy.map(({ id }) => states.get(id))).toEqual(['ready', 'ready'])
+  expect(states.get(ofOperator?.id ?? '')).toBe('draining')
 })
 
 test('a driver that errs or hangs neither makes nodes run away nor takes any', async () => {

@@ -55,6 +55,7 @@ export function makePaperDriver(deps: QueueDeps) {
       if (fault === 'late') return hang()
     },
     drain: () => Promise.resolve(),
+    recall: () => Promise.resolve(),
     async stop({ id }) {
       told.stops.push(id)
       const node = nodes.get(id)

@@ -9,7 +9,7 @@ const aDriven = (id: string, fields: Partial<WatchedNode> = {}): WatchedNode => 
   ...fields,
 })
 const aNode = (id: string, fields: Partial<SteeredNode> = {}): SteeredNode => ({
-  ...{ id, tiers: ['small'], state: 'ready', isDrained: false, busyMs: 0 },
+  ...{ id, tiers: ['small'], state: 'ready', isDrained: false, isRecallable: false, busyMs: 0 },
   ...fields,
 })
 const ids = (nodes: readonly { id: string }[]) => nodes.map(({ id }) => id)
@@ -33,6 +33,23 @@ test('idle nodes leave first, then those that are free soonest; those that other
   expect(drained(4)).toEqual(['idle'])
   expect(drained(3)).toEqual(['idle', 'short'])
   expect(drained(0)).toEqual(['idle', 'short', 'long'])
+})
+
+test('demand that returns calls draining nodes back before it asks for new ones, those with the longest way to go first', () => {
+  const draining = { state: 'draining', isRecallable: true } as const
+  const nodes = [
+    aNode('short', { ...draining, busyMs: 1000 }),
+    aNode('long', { ...draining, busyMs: 90_000 }),
+    aNode('drained', { ...draining, isDrained: true }),
+    aNode('of an operator', { state: 'draining', busyMs: 90_000 }),
+    aNode('stopping', { ...draining, busyMs: 90_000 }),
+  ]
+  const driven = nodes.map(({ id }) => aDriven(id, { hasBeenUp: true, isStopping: id === 'stopping' }))
+  const planFor = (desired: number) => steer({ ...deadlines, desired, max: 10, nodes, driven })
+  expect(planFor(0)).toMatchObject({ start: 0, recall: [], draining: 5 })
+  expect(ids(planFor(1).recall)).toEqual(['long'])
+  expect(planFor(3)).toMatchObject({ start: 1, ready: 2, draining: 3, drain: [] })
+  expect(ids(planFor(3).recall)).toEqual(['long', 'short'])
 })
 
 test('of nodes that are on their way the last goes first, before any that is up', () => {
@@ -65,6 +82,7 @@ const anInput: fc.Arbitrary<SteerInput> = fc
         missingMs: fc.constantFrom(0, 50_000, 70_000),
         state: fc.constantFrom('ready' as const, 'draining' as const),
         isDrained: fc.boolean(),
+        isRecallable: fc.boolean(),
         busyMs: fc.constantFrom(0, 1000, 100_000),
         tiers: fc.constantFrom(['small'], ['small', 'medium']),
       }),
@@ -73,9 +91,17 @@ const anInput: fc.Arbitrary<SteerInput> = fc
   })
   .map(({ desired, max, nodes }) => ({
     ...{ ...deadlines, desired, max },
-    nodes: nodes.flatMap(({ isLive, state, isDrained, busyMs, tiers }, i) =>
+    nodes: nodes.flatMap(({ isLive, state, isDrained, isRecallable, busyMs, tiers }, i) =>
       isLive
-        ? [aNode(String(i), { state, isDrained: state === 'draining' && isDrained, busyMs, tiers })]
+        ? [
+            aNode(String(i), {
+              state,
+              isDrained: state === 'draining' && isDrained,
+              isRecallable,
+              busyMs,
+              tiers,
+            }),
+          ]
         : [],
     ),
     driven: nodes.flatMap(({ isOurs, isStopping, hasBeenUp, missingMs }, i) =>
@@ -106,7 +132,11 @@ test('whatever is desired: no node with jobs is stopped, no more is asked for th
         Math.max(input.desired, plan.ready + plan.starting),
       )
       if (plan.drain.length > 0) expect(plan.ready + plan.starting).toBeGreaterThanOrEqual(input.desired)
-      expect(plan.ready).toBe(ready - plan.drain.length)
+      expect(plan.ready).toBe(ready - plan.drain.length + plan.recall.length)
+      for (const node of plan.recall)
+        expect(live.get(node.id)).toMatchObject({ state: 'draining', isRecallable: true, isDrained: false })
+      expect(ids(plan.recall).every((id) => ours.has(id))).toBe(true)
+      expect(plan.recall.length === 0 || plan.ready + plan.starting <= input.desired).toBe(true)
       // Those that take up a machine until they are gone, and those that are asked for.
       const staying = input.driven.length - plan.stop.filter(({ why }) => why !== 'drained').length
       expect(plan.start === 0 || staying + plan.start <= input.max).toBe(true)

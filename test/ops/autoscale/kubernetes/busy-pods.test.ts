@@ -21,7 +21,7 @@ import type { DoublePod } from './pod-order.ts'
 type Step =
   | World
   | { do: 'start' | 'stopDrained' | 'newLeader'; during: World[] }
-  | { do: 'drain' | 'giveUp' | 'loseAnswer'; pod: number; during: World[] }
+  | { do: 'drain' | 'recall' | 'giveUp' | 'loseAnswer'; pod: number; during: World[] }
 
 interface Setting {
   lagMs: number
@@ -58,7 +58,13 @@ const aWorldStep = ({ hasOthers }: Setting, longestMs: number): fc.Arbitrary<Wor
 
 function aStep(setting: Setting): fc.Arbitrary<Step> {
   const during = fc.array(aWorldStep(setting, 200), { maxLength: 6 })
-  const kinds = ['drain', 'drain', 'loseAnswer', ...(setting.givesUp ? (['giveUp'] as const) : [])] as const
+  const kinds = [
+    'drain',
+    'drain',
+    'recall',
+    'loseAnswer',
+    ...(setting.givesUp ? (['giveUp'] as const) : []),
+  ] as const
   return fc.oneof(
     { weight: 5, arbitrary: aWorldStep(setting, 2000) },
     {
@@ -91,6 +97,9 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
   let calls = 0
   let late = new AbortController()
   let removals = 0
+  let recalls = 0
+  /** Nodes of which the registry has heard that they have drained. */
+  const drained = new Set<DoublePod['node']>()
   /** Why something had to wait, to be read when a run fails. */
   let last = ''
 
@@ -157,7 +166,9 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
       const nodes = await driver.list('small', signal)
       for (const pod of cluster.pods.values()) {
         const node = nodes.find(({ id, isStopping }) => id === pod.name && !isStopping)
-        if (node && pod.node?.isDraining && !pod.node.isBusy) await attempt((late) => driver.stop(node, late))
+        if (!node || !pod.node?.isDraining || pod.node.isBusy) continue
+        drained.add(pod.node)
+        await attempt((late) => driver.stop(node, late))
       }
     })
   }
@@ -177,6 +188,12 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
       const { node } = pod // that of a worker which starts anew meanwhile is another
       const isMarked = await attempt((signal) => driver.drain(driven(pod), signal))
       if (isMarked) node.isDraining = true
+    } else if (step.do === 'recall' && pod?.node?.isDraining) {
+      const { node } = pod
+      const isUnmarked = await attempt((signal) => driver.recall(driven(pod), signal))
+      if (!isUnmarked || drained.has(node)) return
+      node.isDraining = false
+      recalls++
     } else if (step.do === 'giveUp') {
       await attempt(async (signal) => {
         const nodes = await driver.list('small', signal)
@@ -216,8 +233,7 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
     draining: [...cluster.pods.values()].filter(({ node }) => node?.isDraining).map(({ name }) => name),
     missing:
       deployment.replicas - [...cluster.pods.values()].filter(({ isTerminating }) => !isTerminating).length,
-    removals,
-    last,
+    ...{ removals, recalls, last },
   }
 }
 
@@ -237,6 +253,7 @@ test.each<[string, Setting]>([
   ['rollouts and others who scale', { lagMs: 400, hasOthers: true, givesUp: true }],
 ])('no busy pod is taken, and all that is drained goes: %s', async (_, setting) => {
   let removals = 0
+  let recalls = 0
   await fc.assert(
     fc.asyncProperty(
       fc.array(aStep(setting), { minLength: 30, maxLength: 80 }),
@@ -244,10 +261,11 @@ test.each<[string, Setting]>([
       async (steps, seed) => {
         const end = await play([...opening, ...steps], setting, seed)
         removals += end.removals
+        recalls += end.recalls
         expect(end).toMatchObject({ killed: [], draining: [], missing: 0 })
       },
     ),
     { numRuns: 60 },
   )
-  expect(removals).toBeGreaterThan(0) // it was about something
+  expect(Math.min(removals, recalls)).toBeGreaterThan(0) // it was about something
 })

@@ -48,6 +48,20 @@ certificateTest(
   },
 )
 
+certificateTest('the mark of a pod that drains is taken back when it shall take jobs again', async () => {
+  const { cluster, openDriver, bringUp } = await openDouble()
+  bringUp()
+  const { driver } = openDriver()
+  const [node] = await driver.list('small', never)
+  if (!node) throw new Error('There is no node.')
+  const marks = () => [...cluster.pods.values()].find(({ name }) => name === node.id)?.annotations
+  await driver.drain(node, never)
+  expect(marks()).toEqual({ 'controller.kubernetes.io/pod-deletion-cost': '-1000000' })
+  await driver.recall(node, never)
+  await driver.recall(node, never) // again is no error
+  expect(marks()).toEqual({})
+})
+
 certificateTest('a node more waits until the pods that go are gone from the count', async () => {
   const { cluster, deployment, openDriver, bringUp, drain } = await openDouble({ lagMs: 1000 })
   cluster.advance(5000)
