@@ -1,4 +1,5 @@
-import type { Config } from '../core/config.ts'
+import { type Config, ConfigError } from '../core/config.ts'
+import { makeLiveScalingPolicies } from '../queue/use-cases/scaling-policies.ts'
 
 /** The options that the gateway reads, besides the queue's. */
 export const gatewayOptions = [
@@ -50,3 +51,15 @@ export const gatewayOptions = [
 ] as const
 
 export type GatewayConfig = Pick<Config, (typeof gatewayOptions)[number]>
+
+/** Of what is allowed one by one, what does not go together. @throws ConfigError */
+export function checkGatewayConfig(
+  config: Pick<GatewayConfig, 'KEDA_PORT' | 'SCALING_DRIVER' | 'SCALING_POLICIES'> & Pick<Config, 'TIERS'>,
+): void {
+  makeLiveScalingPolicies(config)
+  const { KEDA_PORT, SCALING_DRIVER } = config
+  if (KEDA_PORT !== 0 && SCALING_DRIVER !== 'external')
+    throw new ConfigError([
+      `KEDA_PORT is for SCALING_DRIVER external: with ${SCALING_DRIVER} ${SCALING_DRIVER === 'none' ? 'nothing is decided' : 'ops starts and stops nodes as well'}.`,
+    ])
+}

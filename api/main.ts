@@ -26,12 +26,12 @@ import { makeNodeSessions } from './grpc/workers/node-sessions.ts'
 import { makeApp } from './http/app.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
-import { gatewayOptions } from './gateway-config.ts'
+import { checkGatewayConfig, gatewayOptions } from './gateway-config.ts'
 import { makeGatewayStop, makeListener } from './gateway-stop.ts'
 
 const liveConfig = orExit(() =>
   openConfig([...queueOptions, ...gatewayOptions, 'LOG_LEVEL', 'LOG_FORMAT'], {
-    check: makeLiveScalingPolicies,
+    check: checkGatewayConfig,
   }),
 )
 const config = liveConfig.values
@@ -80,7 +80,7 @@ const server = createServer(
 const nodes = makeNodeSessions()
 const grpc = [
   ...(config.GRPC_PORT === 0 ? [] : [openGrpc(deps, nodes)]),
-  ...(config.KEDA_PORT === 0 ? [] : [orExit(() => openKedaScaler(deps))]),
+  ...(config.KEDA_PORT === 0 ? [] : [openKedaScaler(deps)]),
 ]
 
 const stores: Component = { name: 'stores', start: () => Promise.resolve(), stop: () => queue.close() }

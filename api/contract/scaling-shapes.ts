@@ -88,7 +88,7 @@ export function toScalingView(
   state: ScalingState | null,
   decisions: readonly ScalingDecision[],
 ): object {
-  const { override, ...fields } = policy
+  const { override, misfit: _, ...fields } = policy // each decision tells it
   return {
     tier,
     policy: {

@@ -150,7 +150,8 @@ export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Com
     const keeper = led.keepers.get(tier)
     const own = keeper ? await keeper.look(new Set(seen.nodes.map(({ id }) => id))) : []
     const told = signalsOf(tier, sight, own)
-    const decision = decide(told, policy, history)
+    const decided = decide(told, policy, history)
+    const decision = policy.misfit ? { ...decided, reason: `${decided.reason} ${policy.misfit}` } : decided
     const isMine = await scaling.recordDecision(led.term, {
       ...{ id: newId(), tier, mode: policy.mode, desired: decision.desired },
       ...{ starting: told.fleet?.startingSeconds.length ?? 0 },

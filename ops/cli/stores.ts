@@ -21,6 +21,10 @@ export function findStores(): StoreUrls {
   }
 }
 
+/** True when the jobs that there are are those of the platform that `up` runs here. */
+export const isHistoryLocal = (): boolean =>
+  sourceOf('DATABASE_URL') === 'default' && findStores().databaseUrl !== undefined
+
 /** @throws CliError when no database is known */
 export function requireDatabaseUrl(): string {
   const { databaseUrl } = findStores()

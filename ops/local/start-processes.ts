@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { readConfig } from '../../core/config.ts'
 import { checkout } from './home.ts'
 import type { Kept, Running } from './keep-running.ts'
+import { localScalingPolicies } from './local-scaling.ts'
 import { startNodeProcess } from './node-process.ts'
 import { keep, stop, unlessSet, type Start } from './start.ts'
 import { workerEnvironment } from './worker-environment.ts'
@@ -39,8 +40,7 @@ export async function startProcesses(start: Start, env: Record<string, string>):
   )
   const ops = keepProcess('ops', 'ops/main.ts', DRAIN_DEADLINE_MS, {
     ...unlessSet('SCALING_DRIVER', 'process'),
-    // The one that is kept here is the least; all of them share this machine.
-    ...unlessSet('SCALING_POLICIES', JSON.stringify({ default: { min: 1, max: 4 } })),
+    ...unlessSet('SCALING_POLICIES', JSON.stringify(localScalingPolicies)),
   })
   const gateway = keepProcess('gateway', 'api/main.ts', SHUTDOWN_DELAY_MS)
   start.undo.push(

@@ -1,6 +1,6 @@
 import { QueueError } from '../domain/errors.ts'
 import type { QueueDeps } from './queue-deps.ts'
-import { misfitOf, type ScalingPolicies } from './scaling-policies.ts'
+import type { ScalingPolicies } from './scaling-policies.ts'
 import { knownTier } from './scaling-target.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function changeScalingPolicy(
   const changed = Object.entries<unknown>({ ...state?.policy, ...changes }).filter(
     ([, value]) => value !== null,
   )
-  const misfit = misfitOf(policies.of(tier, Object.fromEntries(changed)))
+  const misfit = policies.misfitOf(tier, Object.fromEntries(changed))
   if (misfit) throw new QueueError('POLICY_MISFIT', `${misfit.path} ${misfit.message}.`, { fields: [misfit] })
   await deps.scaling.changePolicy(tier, changes)
   return tier

@@ -5,7 +5,15 @@ import { canonicalTier, type Tier } from '../domain/tiers.ts'
 
 /** The policies of the tiers: what is built in, over it what is configured for all, then for the tier, then what was changed by the API. */
 export interface ScalingPolicies {
+  /** What holds. Where a change of before meets a configuration of now that it does not fit, it is made to, and `misfit` says how. */
   of: (tier: string, changes?: ScalingPolicyFields) => ScalingPolicy
+  /** What does not go together, for a change that may still be refused; null when all does. */
+  misfitOf: (tier: string, changes: ScalingPolicyFields) => Misfit | null
+}
+
+export interface Misfit {
+  path: string
+  message: string
 }
 
 /** Of `SCALING_POLICIES`, for all tiers. */
@@ -21,14 +29,17 @@ export function makeScalingPolicies(
   const problems = [...own.keys()]
     .filter((name) => !names.includes(name))
     .map((name) => `SCALING_POLICIES: there is no tier ${name}; the keys are ${names.join(', ')}.`)
-  const of = (tier: string, changes: ScalingPolicyFields = {}): ScalingPolicy =>
+  const merged = (tier: string, changes: ScalingPolicyFields = {}): ScalingPolicy =>
     merge([own.get(forAll) ?? {}, own.get(tier) ?? {}, changes])
   for (const { name } of tiers) {
-    const problem = misfitOf(of(name))
+    const problem = misfitOf(merged(name))
     if (problem) problems.push(`SCALING_POLICIES: for the tier ${name} ${problem.path} ${problem.message}.`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return { of }
+  return {
+    of: (tier, changes) => fit(merged(tier, changes)),
+    misfitOf: (tier, changes) => misfitOf(merged(tier, changes)),
+  }
 }
 
 /** As makeScalingPolicies, of options that a reload changes. @throws ConfigError for those of now; those of a reload have to be checked before they are taken over */
@@ -38,24 +49,30 @@ export function makeLiveScalingPolicies(config: {
 }): ScalingPolicies {
   let configured = config.SCALING_POLICIES
   let policies = makeScalingPolicies(config.TIERS, configured)
+  const current = (): ScalingPolicies => {
+    if (configured !== config.SCALING_POLICIES) {
+      configured = config.SCALING_POLICIES
+      policies = makeScalingPolicies(config.TIERS, configured)
+    }
+    return policies
+  }
   return {
-    of(tier, changes) {
-      if (configured !== config.SCALING_POLICIES) {
-        configured = config.SCALING_POLICIES
-        policies = makeScalingPolicies(config.TIERS, configured)
-      }
-      return policies.of(tier, changes)
-    },
+    of: (tier, changes) => current().of(tier, changes),
+    misfitOf: (tier, changes) => current().misfitOf(tier, changes),
   }
 }
 
-/** What does not go together in a policy; null when all does. */
-export function misfitOf({
-  mode,
-  min,
-  max,
-  replicas,
-}: ScalingPolicy): { path: string; message: string } | null {
+/** No more nodes than the lower of both limits: what they cost is bounded by whoever bounds it closer. */
+function fit(policy: ScalingPolicy): ScalingPolicy {
+  const problem = misfitOf(policy)
+  if (!problem) return policy
+  const misfit = `The policy does not go together: ${problem.path} ${problem.message}.`
+  if (problem.path !== 'min') return { ...policy, misfit }
+  const max = String(policy.max)
+  return { ...policy, min: policy.max, misfit: `${misfit} It counts as ${max}.` }
+}
+
+function misfitOf({ mode, min, max, replicas }: ScalingPolicy): Misfit | null {
   if (min > max) return { path: 'min', message: `is ${String(min)}, more than max, which is ${String(max)}` }
   if (mode === 'manual' && replicas === undefined)
     return { path: 'replicas', message: 'must be given in the mode manual: how many nodes to keep' }

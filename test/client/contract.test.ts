@@ -6,6 +6,7 @@ import type * as scaling from '../../api/contract/scaling-shapes.ts'
 import type * as secrets from '../../api/contract/secret-shapes.ts'
 import type * as users from '../../api/contract/user-shapes.ts'
 import type { jobQuery } from '../../api/contract/job-query.ts'
+import type * as domain from '../../queue/domain/scaling/policy.ts'
 import type { nodeView } from '../../api/http/nodes/node-routes.ts'
 import type { Readiness as ServedReadiness } from '../../api/readiness.ts'
 import type { taskView } from '../../api/http/tasks/task-routes.ts'
@@ -44,6 +45,13 @@ same<Same<z.output<typeof tierView>, client.Tier>>()
 // By their names: the schedules' optional limits are told in two ways.
 same<Same<keyof z.output<typeof scaling.scalingView>, keyof client.Scaling>>()
 same<Same<keyof z.output<typeof scaling.scalingView>['policy'], keyof client.ScalingPolicy>>()
+// The policy that decides knows instants as numbers, and what does not go together.
+type DecidedPolicy = Omit<domain.ScalingPolicy, 'misfit'>
+same<Same<keyof DecidedPolicy, keyof client.ScalingPolicy>>()
+type Told = Exclude<keyof client.ScalingPolicy, 'schedules' | 'override'>
+same<Same<Pick<DecidedPolicy, Told>, Pick<client.ScalingPolicy, Told>>>()
+same<Same<keyof domain.ScheduledLimits, keyof client.ScalingPolicy['schedules'][number]>>()
+same<Same<z.output<typeof scaling.scalingView>['decisions'], client.Scaling['decisions']>>()
 same<Same<z.output<typeof scaling.adviceView>, client.ResourceAdvice>>()
 same<Same<keyof z.input<typeof scaling.scalingPolicyBody>, keyof client.ScalingChange>>()
 same<Same<z.output<typeof nodeView>, client.Node>>()

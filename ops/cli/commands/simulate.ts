@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import { readConfig } from '../../../core/config.ts'
+import { readConfig, sourceOf } from '../../../core/config.ts'
 import { didYouMean } from '../../../core/did-you-mean.ts'
 import type { ScalingPolicy } from '../../../queue/domain/scaling/policy.ts'
 import { canonicalTier } from '../../../queue/domain/tiers.ts'
@@ -15,11 +15,13 @@ import {
 } from '../../autoscale/simulate/compare.ts'
 import { type Trace, TraceError, readTrace } from '../../autoscale/simulate/trace.ts'
 import type { Workload } from '../../autoscale/simulate/workload.ts'
+import { localScalingPolicies } from '../../local/local-scaling.ts'
 import { duration, positiveNumber, wholeNumber } from '../arguments.ts'
 import type { Cli } from '../cli.ts'
 import { CliError } from '../cli-error.ts'
 import { showDuration } from '../../../core/durations.ts'
 import { readText } from '../read-input.ts'
+import { isHistoryLocal } from '../stores.ts'
 import { tableOf } from '../table.ts'
 
 interface Options {
@@ -84,7 +86,11 @@ export function addSimulate(program: Command, cli: Cli): void {
         'TIERS',
         'SCALING_POLICIES',
       ])
-      const policies = makeScalingPolicies(TIERS, SCALING_POLICIES)
+      const isLocal = options.fromHistory !== undefined && isHistoryLocal()
+      const policies = makeScalingPolicies(
+        TIERS,
+        isLocal && sourceOf('SCALING_POLICIES') === 'default' ? localScalingPolicies : SCALING_POLICIES,
+      )
       const slotsPerNode = options.slotsPerNode ?? CONCURRENCY
       const coldStart = coldStarts(options.coldStartMs)
       policyOf(policies, canonicalTier(options.tier ?? ''), options) // what is wrong with it is told before a long trace is read

@@ -21,6 +21,8 @@ export interface ScalingPolicy {
   schedules: readonly ScheduledLimits[]
   /** So many nodes until then (ms since 1970), whatever the mode and the limits. */
   override?: { replicas: number; untilMs: number }
+  /** What of it does not go together, and how that is taken; each decision says so. */
+  misfit?: string
 }
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { credentials, type ChannelCredentials, makeClientConstructor, status } from '@grpc/grpc-js'
+import { checkGatewayConfig } from '../../../api/gateway-config.ts'
 import { openKedaScaler } from '../../../api/grpc/keda/open-keda-scaler.ts'
 import type { ExternalScalerClient } from '../../../proto/generated/externalscaler/ExternalScaler.ts'
 import { loadKedaProtocol, serviceOf, servicesOf } from '../../../proto/load-protocol.ts'
@@ -7,10 +8,12 @@ import { cleanUp } from '../../support/clean-up.ts'
 import { openTestGateway } from '../../support/gateway.ts'
 import { answerOf, metadata, refusalOf, statusOf } from '../../support/grpc.ts'
 import { certificateTest, makeCertificates } from '../../support/certificates.ts'
+import { jwtSecret, startProcess } from '../../support/platform.ts'
 import { connected } from '../../support/template-database.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 const protocol = loadKedaProtocol()
+const checked = { KEDA_PORT: 50_052, SCALING_POLICIES: {}, TIERS: [] }
 const small = { name: 'workers', namespace: 'noodle', scalerMetadata: { tier: 'small' } }
 
 /** A gateway whose scaler KEDA reaches, with what KEDA calls. */
@@ -166,7 +169,15 @@ certificateTest('with an authority for its clients nobody reads without a certif
     expect((await refusalOf(ask(channel))).code).toBe(status.UNAVAILABLE)
 })
 
-test.each(['process', 'none'])('with SCALING_DRIVER %s it does not start', async (driver) => {
-  const { gateway } = await openTestGateway({ SCALING_DRIVER: driver })
-  expect(() => openKedaScaler(gateway)).toThrow('KEDA_PORT is for SCALING_DRIVER external')
+test('with another SCALING_DRIVER the gateway does not start, and says so before it looks for its stores', async () => {
+  const gateway = startProcess('api/main.ts', {
+    ...{ DATABASE_URL: 'postgres://nowhere.invalid/noodle', REDIS_URL: 'redis://nowhere.invalid' },
+    ...{ AUTH_JWT_SECRET: jwtSecret, KEDA_PORT: '50052', SCALING_DRIVER: 'process' },
+  })
+  await waitFor(() => gateway.child.exitCode === 1)
+  expect(gateway.output()).toBe(
+    'The configuration is wrong:\n  - KEDA_PORT is for SCALING_DRIVER external: with process ops starts and stops nodes as well.\n',
+  )
+  expect(() => checkGatewayConfig({ ...checked, SCALING_DRIVER: 'none' })).toThrow('nothing is decided')
+  expect(() => checkGatewayConfig({ ...checked, SCALING_DRIVER: 'external' })).not.toThrow()
 })

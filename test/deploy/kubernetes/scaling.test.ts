@@ -107,6 +107,14 @@ kustomizeTest('what scales the workers is not undone by the manifests', () => {
       expect([metadata.name, 'replicas' in spec]).toEqual([metadata.name, metadata.name === 'noodle-master'])
 })
 
+kustomizeTest('components that scale render in any order', () => {
+  const named = (components: string) =>
+    renderWith(components)
+      .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+      .sort()
+  expect(named('keda autoscaler')).toEqual(named('autoscaler keda'))
+})
+
 test("KEDA's metrics-api scaler finds the number where it looks for it", async () => {
   const [{ metadata } = { metadata: {} as Record<string, string> }] = ofKind(
     examples,

@@ -220,6 +220,12 @@ test('a dry run decides and does nothing', async () => {
   const metrics = await deps.metrics.registry.metrics()
   expect(metrics).toContain('noodle_nodes_desired{tier="small"} 3\n')
   expect(metrics).not.toContain('noodle_nodes_target{tier="small"}')
+  // Changed when the configuration was another one.
+  await deps.scaling.changePolicy('small', { max: 1 })
+  await waitFor(async () => (await deps.scaling.findState('small'))?.desired === 1)
+  expect((await deps.scaling.findState('small'))?.reason).toContain(
+    'min is 3, more than max, which is 1. It counts as 1.',
+  )
 })
 
 test('how long nodes take to come up is measured; starts that came to nothing are none of it', async () => {

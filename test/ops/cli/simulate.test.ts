@@ -1,7 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { claimFolder } from '../../../ops/local/claim-folder.ts'
+import { writeRunningState } from '../../../ops/local/state-file.ts'
+import { cleanUp } from '../../support/clean-up.ts'
 import { aFolder, runCli } from '../../support/cli.ts'
+import { testDatabase } from '../../support/test-database.ts'
 
 /** A calm with a burst in it: 400 jobs of 5 s. */
 const trace = [
@@ -78,6 +82,21 @@ test.each([
 ])('simulate %j is wrong usage, and says what is wrong', async (args, input, message) => {
   const answer = await runCli(['simulate', ...args], { input })
   expect(answer).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) })
+})
+
+test('for the history of the platform that npm start runs, simulate begins with its bounds', async () => {
+  const DATABASE_URL = await testDatabase()
+  const home = aFolder()
+  cleanUp(claimFolder(home))
+  writeRunningState(home, { pid: process.pid, databaseUrl: DATABASE_URL, redisUrl: '', url: '' })
+  const run = (env: Record<string, string>) =>
+    runCli(['simulate', '--from-history', '1h', '--max', '1'], { env: { NOODLE_HOME: home, ...env } })
+  expect(await run({})).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('No job that was accepted'),
+  })
+  // Of another platform the usual ones are taken.
+  expect(await run({ DATABASE_URL })).toMatchObject({ code: 2, stderr: '--min 2 is more than --max 1.\n' })
 })
 
 test('simulate begins with the configured policy of each tier; what is asked for goes first', async () => {

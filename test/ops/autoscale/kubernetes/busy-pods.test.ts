@@ -237,6 +237,59 @@ async function play(steps: readonly Step[], setting: Setting, seed: number) {
   }
 }
 
+test('what was read too long ago is read anew before a pod is made to go', async () => {
+  const cluster = makeCluster({})
+  const deployment = cluster.addDeployment('small', 2)
+  cluster.advance(0)
+  const [idle, other] = [...cluster.pods.values()]
+  if (!idle || !other) throw new Error('There are two pods.')
+  for (const pod of [idle, other]) {
+    pod.machine = 'machine'
+    cluster.startContainer(pod)
+    pod.node = { isDraining: pod === idle, isBusy: pod !== idle }
+  }
+  cluster.advance(10_000)
+  for (const pod of [idle, other]) cluster.probe(pod)
+  const told = { listMs: 0, lists: 0, writes: [] as number[] }
+  const driver = makeKubernetesDriver({
+    ...{ tiers: [{ name: 'small' }], nowMs: () => cluster.state.nowMs, pause: () => Promise.resolve() },
+    api: {
+      readScale: (name) =>
+        Promise.resolve({
+          ...{ replicas: deployment.replicas, resourceVersion: String(deployment.version), selector: name },
+        }),
+      listPods() {
+        told.lists++
+        const pods = [...cluster.pods.values()].flatMap(
+          (pod) => toWorkerPod(podObject(pod) as unknown as V1Pod) ?? [],
+        )
+        cluster.advance(told.listMs) // until the answer is here
+        told.listMs = 0
+        return Promise.resolve(pods)
+      },
+      annotatePod({ uid }, annotations) {
+        const pod = cluster.annotate(uid, annotations)
+        return Promise.resolve(pod && toWorkerPod(podObject(pod) as unknown as V1Pod))
+      },
+      replaceScale(_, { replicas }) {
+        told.writes.push(told.lists)
+        return Promise.resolve(cluster.setScale('noodle-worker-small', replicas))
+      },
+      close: () => Promise.resolve(),
+    },
+  })
+  const never = new AbortController().signal
+  const node = { id: idle.name, tier: 'small', isStopping: false }
+  await driver.list('small', never)
+  await expect(driver.stop(node, never)).rejects.toThrow('it was marked or changed just now')
+  cluster.advance(5000)
+  await driver.list('small', never)
+  told.lists = 0
+  told.listMs = 501
+  await driver.stop(node, never)
+  expect(told.writes).toEqual([2]) // not by the first answer
+})
+
 /** Up from the start, so that there is something to lose. */
 const opening: Step[] = [
   { do: 'advance', ms: 5000 },
