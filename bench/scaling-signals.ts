@@ -1,5 +1,5 @@
 /*
- * What autoscaling costs the leader and Postgres: a look at what is asked of all tiers, every 5 s, behind backlogs of up to a million jobs; and a decision
+ * What autoscaling costs the leader and Postgres: a look at what is asked of all tiers, every 2.5 s, behind backlogs of up to a million jobs; and a decision
  * about a tier with a thousand tasks. `npm run scaling-signals` in this folder, `npm run scaling-signals -- --short` for a first look.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { makeLogger } from '../core/logger.ts'
 import { makeHistory, learn } from '../queue/domain/scaling/history.ts'
 import { decide } from '../queue/domain/scaling/decide.ts'
-import { defaultPolicy } from '../queue/domain/scaling/policy.ts'
+import { decisionSeconds, defaultPolicy } from '../queue/domain/scaling/policy.ts'
 import type { TierSignals } from '../queue/domain/scaling/signals.ts'
 import { readDemand } from '../queue/store/jobs/read-demand.ts'
 import { migrate } from '../queue/store/migrate.ts'
@@ -21,7 +21,7 @@ const { values } = parseArgs({ options: { short: { type: 'boolean', default: fal
 const backlogs = values.short ? [0, 10_000, 50_000] : [0, 10_000, 100_000, 1_000_000]
 const looks = values.short ? 50 : 200
 /** What lies between two looks of the leader. */
-const everySeconds = 5
+const everySeconds = decisionSeconds
 const tiers = ['small', 'medium', 'heavy']
 
 const stores = await startStores()
@@ -81,7 +81,14 @@ function signalsOf(tasks: number, nowMs: number): TierSignals {
     ...{ tier: 'small', nowMs, usage: null },
     demand: {
       tasks: Array.from({ length: tasks }, (_, n) => ({
-        ...{ task: `task-${String(n)}`, waiting: n % 7, oldestWaitSeconds: 3, running: n % 3, slots: 1 },
+        ...{
+          task: `task-${String(n)}`,
+          waiting: n % 7,
+          oldestWaitSeconds: 3,
+          running: n % 3,
+          leaving: 0,
+          slots: 1,
+        },
         ...{ remainingSeconds: 1, usualRemainingSeconds: 1, serviceSeconds: 2, expiring: [], due: [] },
       })),
       arrivals: { jobs: tasks, slots: tasks, slotSeconds: 2 * tasks },

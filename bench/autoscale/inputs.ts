@@ -10,6 +10,8 @@ export interface Input {
   slotsPerNode: number
   min: number
   max: number
+  /** Every third target does. */
+  isLong?: boolean
   make: () => Workload
 }
 
@@ -105,6 +107,7 @@ export const generated = (seed: number): Input[] => [
     what: '14 days with day, night and weekend, and a batch of 60 jobs each hour; 25 s and 40 s a job',
     coldStartSeconds: 60,
     ...fleet,
+    isLong: true,
     make: () => days(seed),
   },
   ...[5, 60, 300].map((coldStartSeconds) => ({

@@ -34,8 +34,8 @@ const { values } = parseArgs({
 const targets = values.short
   ? [0, 5, 20, 60, 120, 600]
   : [
-      ...[0, 0.5, 1, 2, 3, 5, 6, 7, 8, 10, 15, 20, 30, 40, 50, 55, 60, 70, 80, 100, 120],
-      ...[180, 240, 300, 600, 1800],
+      ...[0, 0.5, 1, 2, 3, 4, 5, 6, 6.5, 7, 8, 9, 10, 12, 15, 17, 20, 25, 30, 35, 40, 45, 50, 55],
+      ...[60, 70, 80, 90, 100, 120, 150, 180, 210, 240, 270, 300, 360, 600, 1800],
     ]
 
 const inputs = [
@@ -68,11 +68,13 @@ function measure(input: Input): Measured {
   const theirs: Outcome[] = Object.entries(rivals).map(([name, make]) =>
     outcomeOf(name as keyof typeof rivals, [simulate(workload, settings, make(workload, settings))]),
   )
-  const ours = targets.map((seconds) => {
-    const policy = { ...defaultPolicy, min: input.min, max: input.max, targetWaitMs: seconds * 1000 }
-    const result = simulate(workload, settings, makeNoodlePilot(workload, policy))
-    return { ...outcomeOf('noodle', [result]), targetSeconds: seconds }
-  })
+  const ours = targets
+    .filter((_, n) => !input.isLong || n % 3 === 2)
+    .map((seconds) => {
+      const policy = { ...defaultPolicy, min: input.min, max: input.max, targetWaitMs: seconds * 1000 }
+      const result = simulate(workload, settings, makeNoodlePilot(workload, policy))
+      return { ...outcomeOf('noodle', [result]), targetSeconds: seconds }
+    })
   return {
     name: input.name,
     what: input.what,

@@ -6,7 +6,7 @@ import { makeTimeOrderedIds } from '../../core/time-ordered-id.ts'
 import { within } from '../../core/within.ts'
 import { decide, type Decision } from '../../queue/domain/scaling/decide.ts'
 import { learn, noteDecision, type ScalingHistory } from '../../queue/domain/scaling/history.ts'
-import type { ScalingPolicy } from '../../queue/domain/scaling/policy.ts'
+import { decisionSeconds, type ScalingPolicy } from '../../queue/domain/scaling/policy.ts'
 import type { Fleet, TierSignals } from '../../queue/domain/scaling/signals.ts'
 import { restoreHistory, storeHistory } from '../../queue/domain/scaling/stored-history.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
@@ -64,7 +64,7 @@ const takeUpMs = 1000
  * look at what is asked of them: one whose nodes are slow to answer for is decided upon again when they have.
  */
 export function makeAutoscaler(deps: QueueDeps, options: AutoscalerOptions): Component {
-  const { leader, driver, policyOf, usual, everyMs = 5000 } = options
+  const { leader, driver, policyOf, usual, everyMs = decisionSeconds * 1000 } = options
   const { log, metrics, scaling } = deps
   const signals = makeScalingSignals(deps, usual.slots)
   let lead: Lead | null = null

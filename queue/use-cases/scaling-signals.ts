@@ -107,6 +107,7 @@ function lookAt(
 ): TierLook {
   const demand = told.demand.filter(({ tier }) => tier === name)
   const running = told.running.filter(({ tier }) => tier === name)
+  const leaving = new Set(nodes.filter(({ state }) => state !== 'ready').map(({ id }) => id))
   const started = told.started.filter(({ tier }) => tier === name)
   const waiting = demand.filter(({ kind }) => kind === 'waiting')
   const seen = waiting.reduce((sum, { jobs }) => sum + jobs, 0)
@@ -119,6 +120,7 @@ function lookAt(
         waiting.map((row) => ({ ...row, jobs: Math.round(row.jobs * scale) })),
         demand.filter(({ kind }) => kind === 'due'),
         running,
+        leaving,
         shape,
         times,
       ),
@@ -152,6 +154,7 @@ function tasksOf(
   waiting: readonly DemandRow[],
   due: readonly DemandRow[],
   running: readonly RunningRow[],
+  leaving: ReadonlySet<string>,
   shape: NodeShape,
   times: ServiceTimes,
 ): TaskDemand[] {
@@ -169,7 +172,7 @@ function tasksOf(
       sums.set(
         key,
         (sum = {
-          ...{ task: row.task, slots, waiting: 0, oldestWaitSeconds: 0, running: 0 },
+          ...{ task: row.task, slots, waiting: 0, oldestWaitSeconds: 0, running: 0, leaving: 0 },
           ...{ remainingSeconds: 0, usualRemainingSeconds: 0 },
           serviceSeconds: meanSeconds(times, row.task),
           ...{ expiring: [], due: [], leftSeconds: 0, expirings: [], dues: [] },
@@ -188,6 +191,7 @@ function tasksOf(
   for (const row of running) {
     const sum = sumOf(row)
     sum.running++
+    if (leaving.has(row.nodeId)) sum.leaving++
     sum.leftSeconds += left(row)
   }
   return [...sums.values()].map(({ leftSeconds, expirings, dues, ...task }) => ({

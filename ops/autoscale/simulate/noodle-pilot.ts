@@ -5,7 +5,7 @@ import {
   noteDecision,
   type ScalingHistory,
 } from '../../../queue/domain/scaling/history.ts'
-import type { ScalingPolicy } from '../../../queue/domain/scaling/policy.ts'
+import { decisionSeconds, type ScalingPolicy } from '../../../queue/domain/scaling/policy.ts'
 import {
   makeServiceTimes,
   meanSeconds,
@@ -18,8 +18,6 @@ import { leaveIdleFirst, toDesired } from './fleet.ts'
 import type { Pilot } from './simulate.ts'
 import type { Workload } from './workload.ts'
 
-/** How often the product decides, in s. */
-export const decisionSeconds = 5
 const startMs = 0
 
 /** The product's policy at work on a simulated fleet: it is told what the platform would tell, and nothing else. */
@@ -38,7 +36,7 @@ export function makeNoodlePilot(
   let now = 0
   const nameOf = (job: number): string => tasks[task[job] as number] as string
 
-  const demandOf = (): TaskDemand[] => {
+  const demandOf = (staying: ReadonlySet<number>): TaskDemand[] => {
     const byTask = new Map<string, TaskDemand & { left: number; width: number }>()
     const of = (job: number) => {
       const name = nameOf(job)
@@ -49,6 +47,7 @@ export function makeNoodlePilot(
           waiting: 0,
           oldestWaitSeconds: 0,
           running: 0,
+          leaving: 0,
           remainingSeconds: 0,
           usualRemainingSeconds: 0,
           serviceSeconds: meanSeconds(times, name),
@@ -76,6 +75,7 @@ export function makeNoodlePilot(
     for (const [job, startedAt] of running) {
       const known = of(job)
       known.running++
+      if (!staying.has(job)) known.leaving++
       let left = remaining.get(known.task)
       if (!left) remaining.set(known.task, (left = remainingBy(times, known.task)))
       known.left += left(now - startedAt)
@@ -113,7 +113,11 @@ export function makeNoodlePilot(
       const signals: TierSignals = {
         tier: 'simulated',
         nowMs: startMs + now * 1000,
-        demand: { tasks: demandOf(), arrivals: { ...arrivals }, starts: { ...starts } },
+        demand: {
+          tasks: demandOf(new Set(view.nodes.flatMap(({ jobs }) => jobs))),
+          arrivals: { ...arrivals },
+          starts: { ...starts },
+        },
         fleet: {
           slotsPerNode: view.slotsPerNode,
           ready: view.ready,

@@ -57,7 +57,9 @@ export function decide(signals: TierSignals, policy: ScalingPolicy, history: Sca
     const unknown = [demand ? [] : 'the demand', fleet ? [] : 'the fleet'].flat().join(' and ')
     return { desired: kept, reason: `${nodesText(kept)} kept: ${unknown} is unknown.`, inputs, isHeld: true }
   }
-  const { used, waiting, unfit } = slotsOf(demand.tasks, fleet.slotsPerNode)
+  const { used, leaving, waiting, unfit } = slotsOf(demand.tasks, fleet.slotsPerNode)
+  // What runs on nodes that leave ends there: it takes no slot of those that stay.
+  const staying = used - leaving
   const have = haveOf(fleet)
   Object.assign(inputs, {
     waitingJobs: sum(demand, ({ waiting: jobs }) => jobs),
@@ -70,12 +72,18 @@ export function decide(signals: TierSignals, policy: ScalingPolicy, history: Sca
   const want =
     policy.mode === 'queueDepth'
       ? wantByDepth(demand, policy)
-      : wantByWait({ demand, fleet, used, waiting }, policy, history, inputs, signals.nowMs)
+      : wantByWait({ demand, fleet, used: staying, waiting }, policy, history, inputs, signals.nowMs)
   const hasWork = sum(demand, ({ waiting: jobs, running }) => jobs + running) > 0
   const wants = [want, ...(hasWork ? wantByUse(signals.usage, fleet, policy) : [])]
   const most = wants.reduce((best, one) => (one.nodes > best.nodes ? one : best))
   const reason = withLimits(most, limits)
-  const settled = settle(clamp(most.nodes), { have, used, fleet, demand }, policy, history, signals.nowMs)
+  const settled = settle(
+    clamp(most.nodes),
+    { have, used: staying, waiting, fleet, demand },
+    policy,
+    history,
+    signals.nowMs,
+  )
   return { desired: settled.nodes, reason: `${reason}${settled.why}`, inputs, isHeld: false }
 }
 
@@ -138,7 +146,8 @@ function wantByWait(
   const headroom = load + rule.headroom * Math.sqrt(load)
   const peak = peakOver(history.peaks, rule.holdSeconds)
   const held = rule.holdShare * peak
-  const queue = slotsForQueue(situation, withinSeconds(rule, { targetWaitSeconds, coldStartSeconds }))
+  const within = withinSeconds(rule, { targetWaitSeconds, coldStartSeconds })
+  const queue = slotsForQueue(situation, within, rule.worksOff)
   const deadline = slotsForDeadlines(situation, demand, slotsPerNode)
   Object.assign(inputs, {
     usedSlots: round(used),
@@ -226,19 +235,22 @@ function withLimits(
   return `${nodesText(nodes)}: ${why}.`
 }
 
-/** Bounds the step, waits out the cooldown, and keeps what works. */
+/** Bounds the step, which no forecast may make larger, but jobs that wait may; waits out the cooldown, and keeps what works. */
 function settle(
   wanted: number,
-  now: { have: number; used: number; fleet: Fleet; demand: Demand },
+  now: { have: number; used: number; waiting: number; fleet: Fleet; demand: Demand },
   policy: ScalingPolicy,
   history: ScalingHistory,
   nowMs: number,
 ): Want {
   const { have, fleet } = now
   if (wanted > have) {
-    const most = have + Math.max(4, have)
+    const most = have + Math.max(4, have, Math.ceil(now.waiting / fleet.slotsPerNode))
     return wanted > most
-      ? { nodes: most, why: ` First ${nodesText(most)}: at most twice as many at once.` }
+      ? {
+          nodes: most,
+          why: ` First ${nodesText(most)}: at most twice as many at once, or a slot for each job that waits.`,
+        }
       : { nodes: wanted, why: '' }
   }
   if (wanted === have) return { nodes: wanted, why: '' }

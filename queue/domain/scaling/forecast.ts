@@ -11,7 +11,7 @@ const forecasters = [
   'season',
 ] as const
 const meanSeconds = [60, 300, 1800] as const
-const places = 128
+const places = 256
 const memorySeconds = 3600
 const dayBins = 288
 const binSeconds = 300

@@ -25,7 +25,7 @@ export interface ScalingHistory {
 }
 
 export const makeHistory = (policy: Pick<ScalingPolicy, 'min'>): ScalingHistory => ({
-  version: 1,
+  version: 2,
   atMs: null,
   seconds: 0,
   offered: 0,
@@ -42,20 +42,22 @@ const mixSeconds = 600
 /** A gap in what is known: longer ones are not taken for time in which nothing came. */
 const longestTickSeconds = 60
 
-/** Slots that are in use, and that the waiting jobs ask for; waiting jobs that ask for more than a node has are no demand, and counted apart. */
+/** Slots that are in use, in all and on nodes that leave, and that the waiting jobs ask for; waiting jobs that ask for more than a node has are no demand, and counted apart. */
 export function slotsOf(
   tasks: readonly TaskDemand[],
   slotsPerNode: number,
-): { used: number; waiting: number; unfit: number } {
+): { used: number; leaving: number; waiting: number; unfit: number } {
   let used = 0
+  let leaving = 0
   let waiting = 0
   let unfit = 0
   for (const task of tasks) {
     used += task.running * task.slots
+    leaving += task.leaving * task.slots
     if (task.slots <= slotsPerNode) waiting += task.waiting * task.slots
     else unfit += task.waiting
   }
-  return { used, waiting, unfit }
+  return { used, leaving, waiting, unfit }
 }
 
 /** Mean time that a slot is held, in s: of what arrived lately, else of what is there. */

@@ -1,3 +1,6 @@
+/** How often it is decided, in s: often enough that nodes which start within seconds are not waited for longer than they take. */
+export const decisionSeconds = 2.5
+
 /** How a tier is scaled. Fields are those of the API; times are in the unit that they end with. */
 export interface ScalingPolicy {
   mode: ScalingMode

@@ -37,16 +37,18 @@ const count = rules.length
 const { ceil, exp, max, min, round, sqrt } = Math
 
 /** Ticks that a node may be on its way on paper; a longer cold start is rehearsed as this one. */
-const lags = 128
+const lags = 256
 /** Ticks for which it is known when jobs arrived; who waits longer is late by any target. */
-const span = 1024
+const span = 2048
 const memorySeconds = 12 * 3600
 /** 95 of 100 jobs shall start within the target. */
 export const lateShare = 0.05
 /** Another rule must have been cheaper by this much before the policy changes over. */
 const betterBy = 0.02
 /** What a change of the fleet's size counts for, in cold starts and jobs of one node: it is worth something to leave things as they are. */
-const eventCost = 2
+const changeCost = 3
+/** Rules whose late jobs differ by no more than this are late alike. */
+const lateAlike = 1.02
 /** How long a node that leaves is not fully used, in jobs. */
 const leavingCost = 0.5
 
@@ -96,6 +98,8 @@ export const makeRehearsal = (min: number): Rehearsal => ({
 
 const headroomOf = Float64Array.from(rules, ({ headroom }) => headroom)
 const shareOf = Float64Array.from(rules, ({ holdShare }) => holdShare)
+const windows = [...new Set(rules.map(({ holdSeconds }) => holdSeconds))]
+const windowOf = Uint16Array.from(rules, ({ holdSeconds }) => windows.indexOf(holdSeconds))
 
 /** Carries all fleets on by one tick, and chooses. */
 export function rehearse(rehearsal: Rehearsal, tick: RehearsalTick): void {
@@ -128,7 +132,11 @@ export function rehearse(rehearsal: Rehearsal, tick: RehearsalTick): void {
     remains,
     drainSeconds: serviceSeconds,
   }
+  const peaks = windows.map(tick.peakOf)
   let lateOfChosen = 0
+  const turnover = coldStartSeconds + serviceSeconds
+  // Who lets jobs wait for less than that wants a fleet that follows the load.
+  const costOfChange = changeCost * turnover * min(1, targetWaitSeconds / turnover) ** 2
 
   for (let r = 0; r < count; r++) {
     const rule = rules[r] as (typeof rules)[number]
@@ -171,20 +179,20 @@ export function rehearse(rehearsal: Rehearsal, tick: RehearsalTick): void {
     situation.supply = have * slotsPerNode
     const wantedSlots = max(
       load + (headroomOf[r] as number) * spread,
-      (shareOf[r] as number) * tick.peakOf(rule.holdSeconds),
-      slotsForQueue(situation, withinSeconds(rule, tick)),
+      (shareOf[r] as number) * (peaks[windowOf[r] as number] as number),
+      slotsForQueue(situation, withinSeconds(rule, tick), rule.worksOff),
     )
     const wanted = min(tick.max, max(tick.min, ceil(wantedSlots / slotsPerNode - 0.001)))
     let cost = 0
     if (wanted > have) {
       coming[r * lags + later] = (coming[r * lags + later] as number) + wanted - have
       onWay += wanted - have
-      cost = eventCost * (coldStartSeconds + serviceSeconds)
+      cost = costOfChange
     } else if (wanted < have && tick.nowSeconds - (removedAt[r] as number) >= tick.cooldownSeconds) {
       const busy = ceil(min(offered + behind, slots) / slotsPerNode)
       const stays = max(0, wanted - onWay, min(busy, up))
       if (stays < up) {
-        cost = eventCost * (coldStartSeconds + serviceSeconds) + leavingCost * (up - stays) * serviceSeconds
+        cost = costOfChange + leavingCost * (up - stays) * serviceSeconds
         up = stays
         removedAt[r] = tick.nowSeconds
       }
@@ -200,7 +208,7 @@ export function rehearse(rehearsal: Rehearsal, tick: RehearsalTick): void {
   rehearsal.chosen = choose(rehearsal)
 }
 
-/** How long a queue may take to be worked off once new nodes are up, in s. */
+/** How long a queue may take once new nodes are up, in s. */
 export const withinSeconds = (
   { patience, coldStarts }: { patience: number; coldStarts: number },
   times: { targetWaitSeconds: number; coldStartSeconds: number },
@@ -215,7 +223,7 @@ export function allowedShare({ reallyLate, supposedlyLate }: Rehearsal): number 
   return lateShare * min(4, max(0.25, bias))
 }
 
-/** The cheapest that meets the target; when none does, the one that is late least. */
+/** The cheapest that meets the target; when none does, of those that are late least the one in force, else the most generous. */
 function choose(rehearsal: Rehearsal): number {
   const { jobs, late, nodeSeconds, chosen } = rehearsal
   if (jobs < 1) return chosen
@@ -227,11 +235,22 @@ function choose(rehearsal: Rehearsal): number {
     if (isMet && (best < 0 || (nodeSeconds[r] as number) < (nodeSeconds[best] as number))) best = r
     if ((late[r] as number) < (late[leastLate] as number) * 0.999) leastLate = r
   }
-  if (best < 0) return leastLate
+  if (best < 0) return mostGenerous(rehearsal, (late[leastLate] as number) * lateAlike)
   const isStillGood = (late[chosen] as number) <= mostLate
   return isStillGood && (nodeSeconds[chosen] as number) <= (nodeSeconds[best] as number) * (1 + betterBy)
     ? chosen
     : best
+}
+
+/** Of the rules with at most so many late jobs: a fleet that is late anyway, as at the very start, is no reason to hold less of it. */
+function mostGenerous({ late, nodeSeconds, chosen }: Rehearsal, mostLate: number): number {
+  if ((late[chosen] as number) <= mostLate) return chosen
+  let best = -1
+  for (let r = 0; r < count; r++) {
+    if ((late[r] as number) > mostLate) continue
+    if (best < 0 || (nodeSeconds[r] as number) > (nodeSeconds[best] as number)) best = r
+  }
+  return best
 }
 
 /** The share of a normal distribution above z (Abramowitz and Stegun, 26.2.17). */

@@ -9,9 +9,11 @@ export interface Rule {
   holdShare: number
   /** 0 for none, and `season` for the time of the day. */
   holdSeconds: number
-  /** Target waits, and cold starts, that a queue may take to be worked off once the nodes that are asked for now are up. */
+  /** Target waits, and cold starts, that a queue may take once the nodes that are asked for now are up. */
   patience: number
   coldStarts: number
+  /** By then it is worked off, with what flows in meanwhile; else it is enough that those who wait now have started. */
+  worksOff: boolean
 }
 
 const headrooms = [-1, 0, 1, 2, 3] as const
@@ -37,14 +39,14 @@ const holds = [
   [season, 1],
 ] as const
 const patiences = [
-  [0, 0.1],
-  [0.5, 0.25],
-  [2, 1],
+  { patience: 0, coldStarts: 0.1, worksOff: true },
+  { patience: 0.5, coldStarts: 0, worksOff: false },
+  { patience: 0.75, coldStarts: 0, worksOff: false },
 ] as const
 
 export const rules: readonly Rule[] = headrooms.flatMap((headroom) =>
   holds.flatMap(([holdSeconds, holdShare]) =>
-    patiences.map(([patience, coldStarts]) => ({ headroom, holdSeconds, holdShare, patience, coldStarts })),
+    patiences.map((patience) => ({ headroom, holdSeconds, holdShare, ...patience })),
   ),
 )
 
@@ -86,11 +88,12 @@ export function inSystemThen(situation: Situation): number {
 
 /**
  * Slots that a queue needs which shall be worked off within `withinSeconds` of then: the mean of what is in the system and of what flows in, weighted by
- * how often a slot is used in that time. 0 where those that there are suffice: no node is started for work that starts sooner elsewhere.
+ * how often a slot is used in that time. Without `worksOff` what flows in is left for later, and the last of the queue starts by then. 0 where those that
+ * there are suffice: no node is started for work that starts sooner elsewhere.
  */
-export function slotsForQueue(situation: Situation, withinSeconds: number): number {
+export function slotsForQueue(situation: Situation, withinSeconds: number, worksOff = true): number {
   const inSystem = inSystemThen(situation)
   if (inSystem <= situation.supply) return 0
   const turns = withinSeconds / situation.serviceSeconds
-  return (inSystem + situation.load * turns) / (1 + turns)
+  return (inSystem + (worksOff ? situation.load * turns : 0)) / (1 + turns)
 }

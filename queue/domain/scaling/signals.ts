@@ -27,6 +27,8 @@ export interface TaskDemand {
   waiting: number
   oldestWaitSeconds: number
   running: number
+  /** Of them: how many run on nodes that take no more jobs, and leave with them. */
+  leaving: number
   /** Mean time until the running ones end, in s. */
   remainingSeconds: number
   /** What that is for jobs of this task at any time, in s. */

@@ -4,7 +4,7 @@ import type { ScalingPolicy } from './policy.ts'
 /** As JSON can hold it: columns are lists, and those that are mostly 0 are lists of place and value. */
 type Stored = null | number | string | boolean | Stored[] | { [key: string]: Stored }
 
-/** For whoever takes over: about 40 KiB as JSON. */
+/** For whoever takes over: 80 KiB as JSON. */
 export const storeHistory = (history: ScalingHistory): Stored => toStored(history)
 
 /**

@@ -36,6 +36,14 @@ test('what waits, runs, has arrived and will fall due is told by task, in slots 
   expect(demand.arrivals).toMatchObject({ jobs: 7, slots: 11 })
 })
 
+test('running jobs that leave with their node are told apart', async () => {
+  const { deps } = await openTestQueue()
+  const [stays, leaves] = [await aNode(deps, 'stays'), await aNode(deps, 'leaves')]
+  for (const boot of [stays, leaves, leaves]) await aRunningJob(deps, boot, { task: 'echo' })
+  await deps.nodes.drain('leaves')
+  expect((await lookAt(deps)).demand.tasks).toMatchObject([{ task: 'echo', running: 3, leaving: 2 }])
+})
+
 test('jobs that were started or have ended since the last look are told once, and how long they take is learnt', async () => {
   const { deps, databaseUrl } = await openTestQueue()
   const boot = await aNode(deps)

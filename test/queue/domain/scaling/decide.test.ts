@@ -16,7 +16,27 @@ test('work that the nodes do not get through while another starts asks for more 
   const short = desiredFor({ tasks: [{ waiting: 200, serviceSeconds: 0.2 }] })
   const long = desiredFor({ tasks: [{ waiting: 200, serviceSeconds: 60 }] })
   expect(short).toBe(2) // 200 jobs of 0.2 s are over before a node is up
-  expect(long).toBe(6) // at most four more at once
+  expect(long).toBe(47) // no more than a slot for each
+})
+
+test('a forecast at most doubles a fleet or adds four nodes at once; jobs that wait may have a slot each', () => {
+  const arrivals = { jobs: 500, slots: 500, slotSeconds: 30_000 }
+  const coming = someSignals({ tasks: [{ waiting: 4, serviceSeconds: 60 }], demand: { arrivals } })
+  const history = makeHistory(policy)
+  learn(history, { ...coming, nowMs: coming.nowMs - 5000 }, policy)
+  learn(history, coming, policy)
+  expect(decide(coming, policy, history)).toMatchObject({
+    desired: 6,
+    reason: expect.stringContaining('First 6 nodes: at most twice as many at once, or a slot for each job'),
+  })
+  const waiting = someSignals({ tasks: [{ waiting: 40, serviceSeconds: 60 }], demand: { arrivals } })
+  expect(decide(waiting, policy, history).desired).toBe(12)
+})
+
+test('what runs on nodes that leave takes no slot of those that stay', () => {
+  const fleet = { ready: 4, draining: 2 }
+  expect(desiredFor({ fleet, tasks: [{ running: 16 }] })).toBe(4)
+  expect(desiredFor({ fleet, tasks: [{ running: 16, leaving: 8 }] })).toBe(2)
 })
 
 test('nodes on their way are supply: the same backlog asks for no second ones', () => {

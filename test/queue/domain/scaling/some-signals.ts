@@ -33,6 +33,7 @@ const aTask = (task: Partial<TaskDemand>): TaskDemand => ({
   waiting: 0,
   oldestWaitSeconds: 0,
   running: 0,
+  leaving: 0,
   remainingSeconds: 10,
   usualRemainingSeconds: 10,
   serviceSeconds: 20,
