@@ -54,22 +54,21 @@ export async function claimJobs(
   const asked = new Map(claims.toReversed().map((claim) => [claim.id, claim])) // the first who asks for a job
   const first = [...asked.values()]
   const rows = await postgres.query<ClaimedRow>(
-    `WITH input AS (
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $5::boolean[]) AS t(id, boot_id, is_alone)
-     ), node AS (
+    `WITH node AS (
        -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.
        SELECT id, boot_id FROM nodes WHERE boot_id = ANY($2::uuid[]) AND state IN ('ready', 'draining') ORDER BY boot_id FOR KEY SHARE
      ), locked AS MATERIALIZED (
-       -- By id alone: were the state asked here, its partial index might be read from end to end.
-       SELECT jobs.id, state, format_version, expires_at, crashes FROM jobs
-       WHERE jobs.id = ANY($1::uuid[]) AND EXISTS (SELECT FROM node)
-       ORDER BY jobs.id FOR UPDATE
+       -- By id alone: were the state asked here, its partial index might be read from end to end. Each with its asker's boot, for which a join afterwards would compare all with all.
+       SELECT jobs.id, input.boot_id, is_alone, state, format_version, expires_at, crashes
+       FROM unnest($1::uuid[], $2::uuid[], $5::boolean[]) AS input(id, boot_id, is_alone) JOIN jobs ON jobs.id = input.id
+       WHERE EXISTS (SELECT FROM node)
+       ORDER BY jobs.id FOR UPDATE OF jobs
      ), claimed AS (
-       UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, platform.epoch * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
+       UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, (SELECT epoch FROM platform) * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL, event_seq = jobs.event_seq + 1
-       FROM locked, input, node, platform
-       WHERE jobs.id = locked.id AND input.id = locked.id AND node.boot_id = input.boot_id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
-         AND (locked.crashes < $4::integer OR input.is_alone)
+       FROM locked JOIN node USING (boot_id)
+       WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
+         AND (locked.crashes < $4::integer OR is_alone)
        RETURNING ${claimedColumns}, jobs.event_seq, jobs.node_id
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
