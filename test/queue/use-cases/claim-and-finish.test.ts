@@ -47,6 +47,26 @@ test('a delivery of a job that waits, runs, ended or does not exist is refused',
     expect(await claimJob(deps, bootId, { id, seq: 1 })).toBeNull()
 })
 
+test('what a round of ends tells comes out as it was told, text that Postgres can not hold as text too', async () => {
+  const { deps } = await openTestQueue()
+  const bootId = await aNode(deps)
+  const results = [null, 'a "quoted" \\ text', 'NUL \0 and half \ud800', { nested: [1.5, true, {}] }]
+  const jobs = await Promise.all(results.map(() => aRunningJob(deps, bootId)))
+  const end = (result: (typeof results)[number]): RunEnd => ({
+    ...{ kind: 'succeeded', result, usage: { wallMs: 5, cpuMs: 0.5 } },
+  })
+  expect(
+    await Promise.all([
+      ...results.map((result, i) => jobs[i] && finishJob(deps, bootId, jobs[i], end(result))),
+      aRunningJob(deps, bootId).then((job) => finishJob(deps, bootId, job, failure())),
+    ]),
+  ).toEqual([...results.map(() => 'succeeded'), 'pending'])
+  for (const [i, result] of results.entries())
+    expect(await deps.jobs.find(jobs[i]?.id ?? '', null)).toMatchObject({
+      ...{ state: 'succeeded', result, error: null, usage: { wallMs: 5, cpuMs: 0.5 } },
+    })
+})
+
 test('a boot that was given up, or was never there, claims nothing', async () => {
   const { deps } = await openTestQueue()
   const id = await submit(deps)
