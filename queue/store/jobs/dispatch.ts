@@ -40,12 +40,13 @@ export async function dispatchReady(
 ): Promise<DispatchedJob[]> {
   return postgres.query<DispatchedJob>(
     `WITH chosen AS (
-       SELECT id, task, tenant, priority, ${asks} OR crashes >= $6::integer AS is_alone FROM jobs
+       -- Where the row lies is the shortest way back to it. One that changed while it was being locked lies elsewhere, is passed over, and has its turn in the next round.
+       SELECT ctid AS at, id, task, tenant, priority, ${asks} OR crashes >= $6::integer AS is_alone FROM jobs
        WHERE tier = $1 AND state = 'pending' AND ready AND (expires_at IS NULL OR expires_at > now())
        ORDER BY priority DESC, id LIMIT $2
        FOR UPDATE SKIP LOCKED
      ), packed AS (
-       SELECT id, chosen.task, tenant, priority, is_alone,
+       SELECT at, chosen.task, tenant, priority, is_alone,
               (row_number() OVER (PARTITION BY chosen.task, tenant, priority, is_alone ORDER BY id) - 1)
                 / CASE WHEN is_alone THEN 1 ELSE greatest(coalesce(brief, 1), least(coalesce(most, 1), count(*) OVER () / $3::integer)) END AS place
        FROM chosen LEFT JOIN unnest($4::text[], $5::integer[], $7::integer[]) AS sizes(task, brief, most) ON sizes.task = chosen.task
@@ -55,7 +56,7 @@ export async function dispatchReady(
      ), moved AS (
        UPDATE jobs SET state = 'queued', dispatch_seq = dispatch_seq + 1, dispatched_at = now(), delivery_id = deliveries.delivery_id, event_seq = event_seq + 1
        FROM packed JOIN deliveries USING (task, tenant, priority, is_alone, place)
-       WHERE jobs.id = packed.id
+       WHERE jobs.ctid = packed.at
        RETURNING jobs.id, dispatch_seq, jobs.delivery_id, jobs.task, jobs.tenant, jobs.priority, crashes, event_seq, ${resources}
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state) SELECT id, event_seq, 'queued' FROM moved
