@@ -8,7 +8,7 @@ export function makeTierCounter(deps: QueueDeps): Component {
   return every(
     5000,
     async () => {
-      const counts = new Map((await deps.jobs.countTiers()).map((row) => [row.tier, row]))
+      const counts = new Map((await deps.jobs.countLive()).map((row) => [row.tier, row]))
       for (const { name: tier } of deps.tiers) {
         const row = counts.get(tier)
         for (const state of ['pending', 'queued', 'running'] as const)

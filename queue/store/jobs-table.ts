@@ -19,7 +19,7 @@ import { findHeld, findStarts } from './jobs/find-held.ts'
 import { findQueued } from './jobs/find-queued.ts'
 import { countQueuedNeeds } from './jobs/count-queued-needs.ts'
 import { countQueuedTasks } from './jobs/count-queued-tasks.ts'
-import { countTiers } from './jobs/count-tiers.ts'
+import { countLive, countTiers } from './jobs/count-tiers.ts'
 import { finishJobs } from './jobs/finish.ts'
 import { listRuns } from './jobs/list-runs.ts'
 import { noteProgress } from './jobs/note-progress.ts'
@@ -85,6 +85,7 @@ export function openJobsTable(postgres: Postgres) {
     findHeld: (bootId: string, ids: readonly string[]) => findHeld(postgres, bootId, ids),
     findStarts: (bootId: string, ids: readonly string[]) => findStarts(postgres, bootId, ids),
     listFences: (ids: readonly string[]) => listFences(postgres, ids),
+    countLive: () => countLive(postgres),
     countTiers: (mostCounted?: number) => countTiers(postgres, mostCounted),
     readDemand: (tiers: readonly string[], since: Date | null) => readDemand(postgres, tiers, since),
     readUse: (tier: string) => readUse(postgres, tier),

@@ -4,13 +4,16 @@ import type { Postgres } from '../postgres.ts'
 import { queryByIndex } from '../query-by-index.ts'
 import { estimateWaiting } from './estimate-waiting.ts'
 
-export interface TierCounts {
+export interface LiveCounts {
   tier: string
   pending: number
   queued: number
   running: number
   /** How long the oldest job that could run has waited; 0 when none waits. */
   oldestWaitMs: number
+}
+
+export interface TierCounts extends LiveCounts {
   /** Accepted in the last minute, and ended, each per second. */
   arrivalsPerSecond: number
   finishesPerSecond: number
@@ -23,8 +26,8 @@ const countedTo = 100_000
  * Live jobs by tier, without the platform's own canaries. A tier without a row has none. Of more than `countedTo` that could run the planner's estimate
  * is told, which is as old as the last ANALYZE.
  */
-export async function countTiers(postgres: Postgres, mostCounted = countedTo): Promise<TierCounts[]> {
-  const rows = await queryByIndex<TierCounts & { isMore: boolean }>(
+export async function countLive(postgres: Postgres, mostCounted = countedTo): Promise<LiveCounts[]> {
+  const rows = await queryByIndex<LiveCounts & { isMore: boolean }>(
     postgres,
     `WITH RECURSIVE tiers AS (
        (SELECT tier FROM jobs WHERE state = 'pending' AND ready ORDER BY tier LIMIT 1)
@@ -34,7 +37,7 @@ export async function countTiers(postgres: Postgres, mostCounted = countedTo): P
        SELECT tiers.tier, jobs, least(counted.oldest, heads.oldest) AS oldest FROM tiers
        CROSS JOIN LATERAL (
          SELECT count(*) AS jobs, min(due_at) AS oldest FROM (
-           SELECT due_at FROM jobs WHERE tier = tiers.tier AND state = 'pending' AND ready ORDER BY priority DESC, id LIMIT $2
+           SELECT due_at FROM jobs WHERE tier = tiers.tier AND state = 'pending' AND ready ORDER BY priority DESC, id LIMIT $1
          ) AS first
        ) AS counted
        -- Of each priority the first, for those that are not counted.
@@ -57,18 +60,12 @@ export async function countTiers(postgres: Postgres, mostCounted = countedTo): P
               sum(jobs) FILTER (WHERE state = 'running') AS running,
               CASE WHEN sum(jobs) FILTER (WHERE waits) > 0 THEN min(oldest) END AS oldest
        FROM by_state GROUP BY tier
-     ), arrived AS (
-       SELECT tier, count(*) AS jobs FROM jobs
-       WHERE id >= ${leastIdAt("now() - interval '1 minute'")} AND tenant <> $1 GROUP BY tier
-     ), finished AS (
-       SELECT tier, count(*) AS jobs FROM jobs WHERE finished_at > now() - interval '1 minute' AND tenant <> $1 GROUP BY tier
      )
      SELECT tier, coalesce(pending, 0)::float8 AS pending, coalesce(queued, 0)::float8 AS queued, coalesce(running, 0)::float8 AS running,
             coalesce(greatest(0, extract(epoch FROM now() - oldest) * 1000), 0)::float8 AS "oldestWaitMs",
-            (coalesce(arrived.jobs, 0) / 60.0)::float8 AS "arrivalsPerSecond", (coalesce(finished.jobs, 0) / 60.0)::float8 AS "finishesPerSecond",
-            EXISTS (SELECT FROM ready WHERE ready.tier = live.tier AND ready.jobs >= $2) AS "isMore"
-     FROM live FULL JOIN arrived USING (tier) FULL JOIN finished USING (tier)`,
-    [canaryTenant, mostCounted],
+            EXISTS (SELECT FROM ready WHERE ready.tier = live.tier AND ready.jobs >= $1) AS "isMore"
+     FROM live`,
+    [mostCounted],
   )
   return Promise.all(
     rows.map(async ({ isMore, ...counts }) => {
@@ -76,5 +73,38 @@ export async function countTiers(postgres: Postgres, mostCounted = countedTo): P
       const beyond = Math.max(0, (await estimateWaiting(postgres, counts.tier)) - mostCounted)
       return { ...counts, pending: counts.pending + beyond }
     }),
+  )
+}
+
+/** The same with what has come and gone in the last minute: all of its jobs are read for that, so this is for who asks now and then. */
+export async function countTiers(postgres: Postgres, mostCounted = countedTo): Promise<TierCounts[]> {
+  const [live, rates] = await Promise.all([countLive(postgres, mostCounted), readRates(postgres)])
+  const none = {
+    pending: 0,
+    queued: 0,
+    running: 0,
+    oldestWaitMs: 0,
+    arrivalsPerSecond: 0,
+    finishesPerSecond: 0,
+  }
+  const tiers = new Map<string, TierCounts>()
+  for (const row of [...live, ...rates]) tiers.set(row.tier, { ...none, ...tiers.get(row.tier), ...row })
+  return [...tiers.values()]
+}
+
+type TierRates = Pick<TierCounts, 'tier' | 'arrivalsPerSecond' | 'finishesPerSecond'>
+
+async function readRates(postgres: Postgres): Promise<TierRates[]> {
+  return queryByIndex<TierRates>(
+    postgres,
+    `WITH arrived AS (
+       SELECT tier, count(*) AS jobs FROM jobs
+       WHERE id >= ${leastIdAt("now() - interval '1 minute'")} AND tenant <> $1 GROUP BY tier
+     ), finished AS (
+       SELECT tier, count(*) AS jobs FROM jobs WHERE finished_at > now() - interval '1 minute' AND tenant <> $1 GROUP BY tier
+     )
+     SELECT tier, (coalesce(arrived.jobs, 0) / 60.0)::float8 AS "arrivalsPerSecond", (coalesce(finished.jobs, 0) / 60.0)::float8 AS "finishesPerSecond"
+     FROM arrived FULL JOIN finished USING (tier)`,
+    [canaryTenant],
   )
 }
