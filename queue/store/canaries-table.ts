@@ -60,11 +60,15 @@ export function openCanariesTable(postgres: Postgres) {
       )
     },
 
-    /** Removes canaries that ended more than `keepMs` ago, with their events and attempts: they are no history. */
+    /**
+     * Removes canaries that ended more than `keepMs` ago, with their events and attempts: they are no history. Their acceptance events tell which they are,
+     * by index; by when they ended all of history would be read.
+     */
     async prune(keepMs: number): Promise<void> {
       await postgres.query(
         `WITH jobs_gone AS (
-           DELETE FROM jobs WHERE tenant = $1 AND state = ANY($2) AND finished_at < now() - $3 * interval '1 millisecond' RETURNING id
+           DELETE FROM jobs WHERE id = ANY(ARRAY(SELECT job_id FROM job_events WHERE seq = 1 AND tenant = $1))
+             AND state = ANY($2) AND finished_at < now() - $3 * interval '1 millisecond' RETURNING id
          ), events_gone AS (
            DELETE FROM job_events USING jobs_gone WHERE job_id = id
          )
