@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '../core/logger.ts'
 import type { JobState } from '../queue/domain/job-state.ts'
 import { isWorthRetrying } from '../queue/use-cases/finish-job.ts'
 import type { Run } from '../queue/intake/runs.ts'
@@ -16,6 +17,10 @@ export interface HoldOptions extends RunTaskOptions {
   /** Largest checkpoint, as JSON. */
   checkpointBytes: number
   logs: Pick<LogShipper, 'open'>
+}
+
+/** Of one job; beside the options, which are shared by all jobs and not copied for each. */
+interface Hold {
   abandon: AbortSignal
   onRan: () => void
 }
@@ -25,7 +30,12 @@ export interface HoldOptions extends RunTaskOptions {
  * and tried again until the boot is given up, or `abandon` is aborted; what was not stored is run again elsewhere. Never rejects.
  * `onRan` is called when the task is over and its end not stored yet. Answers with how long the task ran, in ms.
  */
-export async function holdJob(deps: HoldDeps, run: Run, options: HoldOptions): Promise<number> {
+export async function holdJob(
+  deps: HoldDeps,
+  run: Run,
+  options: HoldOptions,
+  { abandon, onRan }: Hold,
+): Promise<number> {
   const { job, boot } = run
   const { metrics } = deps
   const log = deps.log.child({ jobId: job.id, task: job.task, attempt: job.attempt })
@@ -38,14 +48,14 @@ export async function holdJob(deps: HoldDeps, run: Run, options: HoldOptions): P
   let wallMs = 0
   try {
     const notes = openNotes(deps, run, options)
-    const end = await runTask(run, runLog, { ...options, notes })
+    const end = await runTask(run, runLog, options, notes)
     wallMs = end.usage.wallMs
-    options.onRan()
+    onRan()
     // So that who sees the job ended finds its log whole; and an ended job takes no notes.
     await Promise.all([runLog.end(), notes.close()])
-    const state = await storeEnd({ ...deps, log }, run, end, {
+    const state = await storeEnd(deps.platform, log, run, end, {
       hasKept: notes.hasKept(),
-      giveUp: [boot.ended, options.abandon],
+      giveUp: [boot.ended, abandon],
     })
     outcome =
       state === null
@@ -68,7 +78,8 @@ export async function holdJob(deps: HoldDeps, run: Run, options: HoldOptions): P
 
 /** Null when the job is not ours any more, or its end could not be stored in time: then nothing may be reported. */
 async function storeEnd(
-  deps: HoldDeps,
+  platform: HoldDeps['platform'],
+  log: Logger,
   run: Run,
   end: TaskEnd,
   { hasKept, giveUp }: { hasKept: boolean; giveUp: readonly AbortSignal[] },
@@ -81,12 +92,11 @@ async function storeEnd(
   for (let tries = 0; !giveUp.some((signal) => signal.aborted); tries++) {
     try {
       return end.kind === 'stopped'
-        ? await deps.platform.handBack(boot.id, job, 'node-stopping')
-        : await deps.platform.endRun(boot.id, job, end, { hasKept })
+        ? await platform.handBack(boot.id, job, 'node-stopping')
+        : await platform.endRun(boot.id, job, end, { hasKept })
     } catch (error) {
       if (!isWorthRetrying(error)) throw error
-      if (!isLogged)
-        deps.log.warn('the end of a job can not be stored now, it is kept and tried again', { error })
+      if (!isLogged) log.warn('the end of a job can not be stored now, it is kept and tried again', { error })
       isLogged = true
       await delay(Math.min(1000, 50 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2), undefined, {
         signal: AbortSignal.any([...giveUp]),

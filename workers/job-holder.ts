@@ -17,7 +17,7 @@ const lastWordsMs = 2000
 /** The jobs of this process, from when they have come until they are let go. */
 export function makeJobHolder(
   deps: HoldDeps,
-  options: Omit<HoldOptions, 'abandon' | 'onRan'> & {
+  options: HoldOptions & {
     runs: Runs
     /** How long running jobs may go on after a stop was asked for; the last `killGraceMs` of it are for killing. */
     drainDeadlineMs: number
@@ -43,7 +43,7 @@ export function makeJobHolder(
   return {
     carry(run, onRan) {
       if (isHandingBack) run.stopping.abort({ reason: 'stopping', killGraceMs: 0 })
-      return holdJob(deps, run, { ...options, abandon: abandon.signal, onRan })
+      return holdJob(deps, run, options, { abandon: abandon.signal, onRan })
     },
     takeFrom: (intake) => ({
       name: intake.name,

@@ -63,6 +63,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
   let liveUntilMs = 0
   /** The same on the machine's clock, which counts also while the machine sleeps. */
   let liveUntilMachineMs = 0
+  let turnMs: number | undefined
   let expiry: NodeJS.Timeout | undefined
   let isDraining = false
   let isTakenLogged = false
@@ -70,6 +71,18 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
 
   const isRegistered = (): boolean => boot !== undefined
   const isLive = (): boolean => boot !== undefined && performance.now() < liveUntilMs
+
+  /**
+   * Read once in a turn of the event loop, for it is asked for each job and takes as long as the rest of a short one. Forgotten before the loop waits
+   * again: a sleep of the machine can hide in no more than the turn that it fell into; that the process was stopped the other clock tells at any time.
+   */
+  function machineMsOfTurn(): number {
+    if (turnMs === undefined) {
+      turnMs = machineMs()
+      setImmediate(() => (turnMs = undefined))
+    }
+    return turnMs
+  }
 
   /** `sentAtMs`: on the machine's clock, when the renewal was sent. */
   function trust(sentAtMs: number): void {
@@ -245,7 +258,7 @@ export function makeNodeLease(deps: LeaseDeps, options: NodeLeaseOptions): NodeL
       return (!signal.aborted && isLive() && boot) || null
     },
     isLive: (candidate) => candidate === boot && isLive(),
-    hasLapsed: (candidate) => candidate !== boot || machineMs() >= liveUntilMachineMs,
+    hasLapsed: (candidate) => candidate !== boot || !isLive() || machineMsOfTurn() >= liveUntilMachineMs,
     isHeld: isLive,
     lookNow: () => loop.nudge(),
   }

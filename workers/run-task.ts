@@ -37,10 +37,8 @@ const messageChars = 4000
 export async function runTask(
   run: Run,
   log: LogSink,
-  {
-    notes,
-    ...options
-  }: RunTaskOptions & { notes: Pick<RunNotes, 'progress' | 'checkpoint' | 'lastCheckpoint'> },
+  options: RunTaskOptions,
+  notes: Pick<RunNotes, 'progress' | 'checkpoint' | 'lastCheckpoint'>,
 ): Promise<TaskEnd> {
   const { gpus, heldGpus, limits, stopping } = run
   const { signal } = stopping

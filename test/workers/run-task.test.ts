@@ -22,15 +22,15 @@ function begin(
   { hasLapsed = false, readSecrets }: { hasLapsed?: boolean; readSecrets?: ReadSecrets } = {},
 ) {
   const run = makeRuns().begin(aClaimedJob({ task: task.offer.name, ...fields }), boot)
-  const ended = runTask(run, noLog, {
-    notes: noNotes,
+  const options = {
     tasks: new Map([[task.offer.name, task]]),
     resultBytes: 1024,
     blobs: noBlobs,
     killGraceMs: 50,
     hasLapsed: () => hasLapsed,
     readSecrets,
-  })
+  }
+  const ended = runTask(run, noLog, options, noNotes)
   return { ended, stop: (stop: Stop) => run.stopping.abort(stop) }
 }
 
@@ -98,14 +98,14 @@ test('a cancelled run ends as cancelled, one that must go is told from one that 
 
 test('a task that this node does not have may be tried again elsewhere', async () => {
   const run = makeRuns().begin(aClaimedJob({ task: 'render' }), boot)
-  const end = await runTask(run, noLog, {
-    notes: noNotes,
+  const options = {
     tasks: new Map(),
     resultBytes: 1024,
     blobs: noBlobs,
     killGraceMs: 50,
     hasLapsed: () => false,
-  })
+  }
+  const end = await runTask(run, noLog, options, noNotes)
   expect(end).toMatchObject({ isFinal: false, error: { code: 'TASK_UNKNOWN' } })
 })
 
