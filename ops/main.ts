@@ -25,6 +25,7 @@ import { makeReaper } from './roles/reaper.ts'
 import { makeReconciler } from './roles/reconciler.ts'
 import { makeRedisWatcher } from './roles/redis-watcher.ts'
 import { makeStoreChecker } from './roles/store-checker.ts'
+import { makeSurveyor } from './roles/surveyor.ts'
 import { makeSweeper } from './roles/sweeper.ts'
 import { makeTaskWatcher } from './roles/task-watcher.ts'
 import { makeTierCounter } from './roles/tier-counter.ts'
@@ -103,6 +104,7 @@ await runProcess({
     makeStoreChecker(queue.deps),
     makeOrphanRemover(queue.deps),
     makeReaper(queue.deps),
+    makeSurveyor(queue.deps),
     makeSweeper(queue.deps),
     makePruner(queue.deps),
     makeBlobSweeper(queue.deps),

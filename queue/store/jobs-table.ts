@@ -38,6 +38,7 @@ import { readDemand } from './jobs/read-demand.ts'
 import { readDefaultUse } from './jobs/read-default-use.ts'
 import { readUse } from './jobs/read-use.ts'
 import { reapDeadNodes } from './jobs/reap.ts'
+import { refreshStatistics } from './jobs/refresh-statistics.ts'
 import { takeJobs } from './jobs/take.ts'
 import type { Postgres } from './postgres.ts'
 
@@ -87,6 +88,7 @@ export function openJobsTable(postgres: Postgres) {
     listFences: (ids: readonly string[]) => listFences(postgres, ids),
     countLive: () => countLive(postgres),
     countTiers: (mostCounted?: number) => countTiers(postgres, mostCounted),
+    refreshStatistics: () => refreshStatistics(postgres),
     readDemand: (tiers: readonly string[], since: Date | null) => readDemand(postgres, tiers, since),
     readUse: (tier: string) => readUse(postgres, tier),
     readDefaultUse: () => readDefaultUse(postgres),
