@@ -7,15 +7,18 @@ export interface Contender {
   reset(): Promise<void>
   /** Undefined where there is no HTTP: then `add` stands for a submission. */
   startGateway?: () => Promise<Gateway>
-  /** Adds jobs without HTTP, many at once. */
-  fill(count: number): Promise<void>
+  /** Adds jobs without HTTP, many at once; undefined where none are kept. */
+  fill?: (count: number) => Promise<void>
   /** Adds one job without HTTP and answers with its id; where there is no gateway. */
   addOne?: () => Promise<string>
   /** Starts what moves waiting jobs about, without workers; undefined where there is nothing of the kind. */
   startBackground?: () => Promise<Running>
-  /** `onStart` hears when the handler of a job begins, in ms since the epoch. */
-  startWorkers(onStart?: (id: string, atMs: number) => void): Promise<Workers>
+  /** `onStart` hears when the handler of a job begins, in ms since the epoch. Undefined where nothing runs jobs. */
+  startWorkers?: (onStart?: (id: string, atMs: number) => void) => Promise<Workers>
 }
+
+/** One that keeps jobs and runs them. */
+export type JobPlatform = Contender & Required<Pick<Contender, 'fill' | 'startWorkers'>>
 
 export interface Gateway extends Running {
   /** A submission of one job. */

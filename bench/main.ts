@@ -11,6 +11,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { makeBareBullmq } from './contenders/bare-bullmq.ts'
+import { makeExpressAlone } from './contenders/express-alone.ts'
 import { makeNaive } from './contenders/naive.ts'
 import { makeNoodle } from './contenders/noodle.ts'
 import type { Contender } from './contender.ts'
@@ -55,6 +56,7 @@ const makers: Record<string, (stores: Stores) => Contender> = {
   'naive-durable': (stores) => makeNaive('durable', 'naive durable', stores),
   naive: (stores) => makeNaive('redis', 'naive', stores),
   'bare-bullmq': makeBareBullmq,
+  'express-alone': makeExpressAlone,
   'pg-boss': (stores) => makeNaive('pg-boss', 'pg-boss', stores),
   'graphile-worker': (stores) => makeNaive('graphile-worker', 'graphile-worker', stores),
 }

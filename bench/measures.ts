@@ -96,6 +96,7 @@ export async function measureStream(contender: Contender, sizes: Sizes): Promise
 
 /** How fast a backlog of no-op jobs is worked off, from a tenth of it to nine tenths: starts and ends of processes do not count. */
 export async function measureDrain(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
+  if (!contender.fill || !contender.startWorkers) return {}
   await contender.reset()
   await contender.fill(sizes.drain)
   return using(await contender.startWorkers(), async (workers) => {
@@ -115,10 +116,11 @@ export async function measureDrain(contender: Contender, stores: Stores, sizes: 
 
 /** Submitted by 50 connections and run at once: from the first submission until all have finished. */
 export async function measureThrough(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
-  if (!contender.startGateway) return {}
+  const { startGateway, startWorkers } = contender
+  if (!startGateway || !startWorkers) return {}
   await contender.reset()
-  return using(await contender.startGateway(), async (gateway) =>
-    using(await contender.startWorkers(), async (workers) => {
+  return using(await startGateway(), async (gateway) =>
+    using(await startWorkers(), async (workers) => {
       await load(gateway.request, { connections, count: sizes.warmUp })
       await untilFinished(workers, sizes.warmUp)
       const cpu = watchCpu(stores, { ...gateway, pids: { ...gateway.pids, ...workers.pids } })
@@ -154,12 +156,14 @@ async function pickUps(
   sizes: Sizes,
   othersPerSecond: number,
 ): Promise<number[] | undefined> {
+  const { startWorkers } = contender
+  if (!startWorkers) return undefined
   await contender.reset()
   const answeredAt = new Map<string, number>()
   const startedAt = new Map<string, number>()
   const isStarted = (): boolean => [...answeredAt.keys()].every((id) => startedAt.has(id))
   const submitAndRun = async (submit: () => Promise<string>): Promise<number[]> => {
-    const workers = await contender.startWorkers((id, atMs) => startedAt.set(id, atMs))
+    const workers = await startWorkers((id, atMs) => startedAt.set(id, atMs))
     const others = new Set<Promise<unknown>>()
     const submitOther = (): void => {
       const other = submit().finally(() => others.delete(other))
@@ -205,6 +209,7 @@ export async function measureBacklog(
   sizes: Sizes,
   backlog: number,
 ): Promise<Figures> {
+  if (!contender.fill || !contender.startWorkers) return {}
   await contender.reset()
   const empty = { redis: await stores.redisBytes(), database: await stores.databaseBytes('bench') }
   await contender.fill(backlog)

@@ -10,7 +10,9 @@ export function page(figures: Rounds, run: { rounds: number; machine: string; co
 
 Noodle as it ships beside what one would write instead, all on one Redis and one Postgres, which sync as in production, with the same payload of about
 200 bytes, in turns. *naive durable*: Express, jsonwebtoken, an INSERT and a \`queue.add\` a request, a worker that updates its row for each job; *naive*: the same
-without Postgres; *bare BullMQ*: \`addBulk\` and a worker; *pg-boss* and *graphile-worker* behind the same Express. Generator, stores and processes share the
+without Postgres; *bare BullMQ*: \`addBulk\` and a worker; *pg-boss* and *graphile-worker* behind the same Express.
+*Express alone* reads the same submissions as JSON and answers each with the bytes of Noodle's answer; it asks nobody who they are and stores nothing, so that
+no gateway of one process with Express can take more than it on this machine. Generator, stores and processes share the
 machine, so figures hold side by side only, and not from one run to another.
 
 ${run.machine}. Medians of ${String(run.rounds)} rounds. Again: \`${run.command}\`
@@ -24,6 +26,12 @@ ${report(figures)}
 /** What is held against what. Of rates more is better; of waits less. */
 const comparisons: { name: string; figure: string; over: string; overFigure?: string; of?: string }[] = [
   { name: 'submissions a second, beside naive durable', figure: 'submitPerSecond', over: 'naive durable' },
+  {
+    name: 'the most that one process with Express could reach there: Express alone, beside naive durable',
+    of: 'Express alone',
+    figure: 'submitPerSecond',
+    over: 'naive durable',
+  },
   { name: 'submissions a second, beside naive', figure: 'submitPerSecond', over: 'naive' },
   {
     name: 'jobs a second in batches, beside the submissions of naive durable',

@@ -6,7 +6,7 @@ import jwt from 'jsonwebtoken'
 import pg from 'pg'
 import { PgBoss } from 'pg-boss'
 import { pidOf, startChild } from '../child.ts'
-import { concurrency, type Contender, payload } from '../contender.ts'
+import { concurrency, type JobPlatform, payload } from '../contender.ts'
 import type { Stores } from '../stores.ts'
 
 const secret = 'a benchmark secret of more than thirty-two bytes'
@@ -22,7 +22,7 @@ const schema = `
   CREATE INDEX ON jobs (state, created_at);`
 
 /** Express and one of the usual queues, wired as their manuals do it. */
-export function makeNaive(store: Store, name: string, stores: Stores): Contender {
+export function makeNaive(store: Store, name: string, stores: Stores): JobPlatform {
   let databaseUrl = ''
   const env = (): Record<string, string> => ({
     STORE: store,

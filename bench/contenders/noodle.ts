@@ -6,7 +6,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { loadProtocol, serviceOf } from '../../proto/load-protocol.ts'
 import { migrate } from '../../queue/store/migrate.ts'
 import { pidOf, startChild } from '../child.ts'
-import { concurrency, type Contender, payload } from '../contender.ts'
+import { concurrency, type JobPlatform, payload } from '../contender.ts'
 import { loadSubmitStream } from '../submit-stream.ts'
 import type { Stores } from '../stores.ts'
 
@@ -27,7 +27,7 @@ export function makeNoodle(
   name: string,
   stores: Stores,
   { isAlone = false, isRemote = false } = {},
-): Contender {
+): JobPlatform {
   let databaseUrl = ''
   const AUTH_JWT_SECRET = 'a benchmark secret of more than thirty-two bytes'
   const env = (): Record<string, string> => ({
