@@ -14,7 +14,8 @@ export interface TaskDefinition {
   deterministic?: boolean
 }
 
-const anyJson: z.ZodType<Json> = z.json()
+/** What comes as a payload is JSON already: to check it against this one would look into every corner once more. */
+export const anyJson: z.ZodType<Json> = z.json()
 
 const noNul = z.string().refine((text) => !text.includes('\0'), 'must not hold a NUL character')
 

@@ -1,5 +1,5 @@
 import { didYouMean } from '../../core/did-you-mean.ts'
-import { builtinTasks } from '../domain/builtin-tasks.ts'
+import { anyJson, builtinTasks } from '../domain/builtin-tasks.ts'
 import { type FieldError, QueueError } from '../domain/errors.ts'
 import type { Json, Resources } from '../domain/job.ts'
 import { hasRoomFor, type Node, type TaskOffer } from '../domain/node.ts'
@@ -79,6 +79,7 @@ function misfits(checkPayload: CheckPayload, offers: readonly TaskOffer[], paylo
 }
 
 function misfitsOfBuiltin(task: (typeof builtinTasks)[number], payload: Json): FieldError[] {
+  if (task.payload === anyJson) return []
   const parsed = task.payload.safeParse(payload)
   return (parsed.error?.issues ?? []).flatMap((issue) => {
     const path = ['payload', ...issue.path.map(String)]
