@@ -23,6 +23,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testEnvironment: '<rootDir>/test/support/leak-checking-environment.ts',
   reporters: ['default', '<rootDir>/test/support/reporter.ts'],
-  testTimeout: 30_000,
+  // More than what tests wait for at most, so that a wait that ends in vain tells for what: processes have 40 s to start (test/support/platform.ts).
+  testTimeout: 60_000,
   maxWorkers: 2,
 }
