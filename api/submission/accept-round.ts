@@ -1,5 +1,6 @@
 import type { Job } from '../../queue/domain/job.ts'
 import { QueueError } from '../../queue/domain/errors.ts'
+import { isCertainlyWithin } from '../../queue/domain/json-size.ts'
 import type { Actor } from '../../queue/domain/user.ts'
 import { submitMany, type Submission } from '../../queue/use-cases/submit-jobs.ts'
 import { batchItem } from '../contract/job-shapes.ts'
@@ -71,8 +72,12 @@ async function check(deps: GatewayDeps, item: Item): Promise<Checked | QueueErro
     }
     const { idempotencyKey, ...body } = parsed.data
     const { spec, cache, warnings } = await toSpec(deps, body)
-    if (Buffer.byteLength(JSON.stringify(spec.payload)) > deps.config.PAYLOAD_LIMIT_BYTES)
-      return jobTooLarge(deps.config.PAYLOAD_LIMIT_BYTES)
+    const limitBytes = deps.config.PAYLOAD_LIMIT_BYTES
+    if (
+      !isCertainlyWithin(spec.payload, limitBytes) &&
+      Buffer.byteLength(JSON.stringify(spec.payload)) > limitBytes
+    )
+      return jobTooLarge(limitBytes)
     return {
       spec,
       cache,

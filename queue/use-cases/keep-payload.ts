@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type BlobRef, payloadKey } from '../domain/blob.ts'
+import { isCertainlyWithin } from '../domain/json-size.ts'
 import type { NewJob } from '../store/jobs/accept.ts'
 import type { QueueDeps } from './queue-deps.ts'
 
@@ -13,11 +14,10 @@ export function largeText(
   deps: Pick<QueueDeps, 'settings'>,
   payload: NewJob['spec']['payload'],
 ): Buffer | null {
-  const text = JSON.stringify(payload)
   const { inlineBytes } = deps.settings
-  // No character is more than three bytes, so that most payloads are not measured.
-  if (text.length * 3 <= inlineBytes || Buffer.byteLength(text) <= inlineBytes) return null
-  return Buffer.from(text)
+  if (isCertainlyWithin(payload, inlineBytes)) return null
+  const text = Buffer.from(JSON.stringify(payload))
+  return text.length <= inlineBytes ? null : text
 }
 
 /** The job with a reference to its payload, which is stored first, when it is too large for a row. @throws BLOBS_UNAVAILABLE */
