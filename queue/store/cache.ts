@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
+import { LRUCache } from 'lru-cache'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import type { CacheEntry } from '../domain/cache-name.ts'
@@ -58,6 +59,7 @@ export function makeCache(
 ): Cache {
   const { localMs, redisMs, entryBytes: maxBytes, hasOwnRedis, log, metrics } = options
   const nowMs = options.nowMs ?? (() => performance.now())
+  const userCodec = makeUserCodec()
   const levels = makeTwoLevels({
     local: makeLocalLevel(options.localBytes, nowMs),
     redis: makeRedisLevel(stores.redis, log, nowMs),
@@ -117,12 +119,26 @@ const idCodec: Codec<string> = {
   fromText: (text) => (idShape.test(text) ? text : undefined),
 }
 
-/** A user who is gone does not come back, so that is kept too. */
-const userCodec = (id: string): Codec<User | null> => ({
-  toText: (user) => JSON.stringify(user),
-  fromText: (text) =>
-    text === 'null' ? null : withTimes<User>(text, ['disabledAt', 'createdAt'], (user) => user.id === id),
-})
+/** Users whose texts are remembered with what they say. */
+const mostUsers = 1000
+
+/** A user who is gone does not come back, so that is kept too. Every call asks for its user, so a text is read once; what it says is for all, and frozen. */
+function makeUserCodec(): (id: string) => Codec<User | null> {
+  const read = new LRUCache<string, User>({ max: mostUsers })
+  const readAnew = (text: string): User | undefined => {
+    const user = withTimes<User>(text, ['disabledAt', 'createdAt'], () => true)
+    if (user) read.set(text, Object.freeze(user))
+    return user
+  }
+  return (id) => ({
+    toText: (user) => JSON.stringify(user),
+    fromText(text) {
+      if (text === 'null') return null
+      const user = read.get(text) ?? readAnew(text)
+      return user?.id === id ? user : undefined
+    },
+  })
+}
 
 /** Undefined for what is no JSON, or not as it should be: the cache Redis is not the record, and is not believed blindly. */
 function withTimes<T extends object>(

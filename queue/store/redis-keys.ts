@@ -48,10 +48,12 @@ const cachePrefix = 'noodle-cache:'
 
 /** Keeps letters, digits, dots, dashes and underscores. */
 const escapePart = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(
-    /[!'()*~]/g,
-    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
+  /^[\w.-]*$/.test(text)
+    ? text
+    : encodeURIComponent(text.toWellFormed()).replace(
+        /[!'()*~]/g,
+        (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+      )
 
 /** The name that a key of the cache was made of, as it stands there: names that are valid have nothing to escape. */
 export const nameInCacheKey = (key: string): string => key.slice(cachePrefix.length).split(':', 1)[0] ?? ''
