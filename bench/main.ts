@@ -64,9 +64,9 @@ const makers: Record<string, (stores: Stores) => Contender> = {
 const stores = await startStores()
 const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
   submit: (contender) => measureSubmit(contender, stores, sizes),
-  batch: (contender) => measureBatch(contender, sizes),
+  batch: (contender) => measureBatch(contender, stores, sizes),
   grpc: (contender) => measureGrpc(contender, stores, sizes),
-  stream: (contender) => measureStream(contender, sizes),
+  stream: (contender) => measureStream(contender, stores, sizes),
   drain: (contender) => measureDrain(contender, stores, sizes),
   through: (contender) => measureThrough(contender, stores, sizes),
   latency: (contender) => measureLatency(contender, sizes),

@@ -34,22 +34,23 @@ export async function measureSubmit(contender: Contender, stores: Stores, sizes:
       submitPerSecond: rate,
       submitP50Ms: p50Ms,
       submitP99Ms: p99Ms,
-      ...perThousand(cpu(), sizes.submit),
+      ...perJob(cpu(), sizes.submit),
     }
   })
 }
 
 /** Submissions of a thousand jobs each. */
-export async function measureBatch(contender: Contender, sizes: Sizes): Promise<Figures> {
+export async function measureBatch(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
   if (!contender.startGateway) return {}
   await contender.reset()
   return using(await contender.startGateway(), async (gateway: Gateway) => {
     if (!gateway.batch) return {}
     const request = gateway.batch(jobsPerBatch)
     await load(request, { connections: 4, count: Math.ceil(sizes.warmUp / jobsPerBatch) })
+    const cpu = watchCpu(stores, gateway)
     const { rate, failures } = await load(request, { connections: 4, count: sizes.batch / jobsPerBatch })
     if (failures > 0) throw new Error(`${contender.name} refused ${String(failures)} batches.`)
-    return { batchJobsPerSecond: rate * jobsPerBatch }
+    return { batchJobsPerSecond: rate * jobsPerBatch, ...perJob(cpu(), sizes.batch) }
   })
 }
 
@@ -69,13 +70,13 @@ export async function measureGrpc(contender: Contender, stores: Stores, sizes: S
       grpcSubmitPerSecond: rate,
       grpcSubmitP50Ms: p50Ms,
       grpcSubmitP99Ms: p99Ms,
-      ...perThousand(cpu(), sizes.submit),
+      ...perJob(cpu(), sizes.submit),
     }
   })
 }
 
 /** Jobs over streams of gRPC, a thousand in a message as in a batch, and one in a message. */
-export async function measureStream(contender: Contender, sizes: Sizes): Promise<Figures> {
+export async function measureStream(contender: Contender, stores: Stores, sizes: Sizes): Promise<Figures> {
   if (!contender.startGateway) return {}
   await contender.reset()
   return using(await contender.startGateway(), async (gateway) => {
@@ -83,13 +84,16 @@ export async function measureStream(contender: Contender, sizes: Sizes): Promise
     const { submitStream } = gateway.grpc
     const streams = 4
     await submitStream({ streams, messages: Math.ceil(sizes.warmUp / jobsPerBatch), count: jobsPerBatch })
+    const cpu = watchCpu(stores, gateway)
+    const many = await submitStream({ streams, messages: sizes.batch / jobsPerBatch, count: jobsPerBatch })
+    const used = cpu()
+    const cpuOfSingles = watchCpu(stores, gateway)
+    const single = await submitStream({ streams, messages: sizes.submit, count: 1 })
     return {
-      streamJobsPerSecond: await submitStream({
-        streams,
-        messages: sizes.batch / jobsPerBatch,
-        count: jobsPerBatch,
-      }),
-      streamOfSinglesPerSecond: await submitStream({ streams, messages: sizes.submit, count: 1 }),
+      streamJobsPerSecond: many,
+      ...perJob(used, sizes.batch),
+      streamOfSinglesPerSecond: single,
+      ...perJob(cpuOfSingles(), sizes.submit, 'ofSingles_'),
     }
   })
 }
@@ -109,7 +113,7 @@ export async function measureDrain(contender: Contender, stores: Stores, sizes: 
     await untilFinished(workers, sizes.drain)
     return {
       drainPerSecond: ((toCount - fromCount) / (toMs - fromMs)) * 1000,
-      ...perThousand(used, toCount - fromCount),
+      ...perJob(used, toCount - fromCount),
     }
   })
 }
@@ -130,7 +134,7 @@ export async function measureThrough(contender: Contender, stores: Stores, sizes
       return {
         throughPerSecond: (sizes.through / (performance.now() - startedMs)) * 1000,
         throughSubmitPerSecond: rate,
-        ...perThousand(cpu(), sizes.through),
+        ...perJob(cpu(), sizes.through),
       }
     }),
   )
@@ -268,14 +272,20 @@ async function untilFinished(workers: Workers, count: number): Promise<void> {
   }
 }
 
-/** @returns the CPU seconds since then, by process */
+/** @returns the CPU seconds since then, by process; `generator` is this one, which shares the machine with what it measures */
 function watchCpu(stores: Stores, running: Running): () => Figures {
-  const pids = { ...running.pids, ...stores.pids }
-  const before = Object.entries(pids).map(([name, pid]) => [name, pid, cpuSeconds(pid)] as const)
-  return () => Object.fromEntries(before.map(([name, pid, seconds]) => [name, cpuSeconds(pid) - seconds]))
+  const pids = { ...running.pids, ...stores.pids, generator: process.pid }
+  const before = Object.entries(pids).map(([name, pid]) => [name, pid, ownSeconds(pid)] as const)
+  return () => Object.fromEntries(before.map(([name, pid, seconds]) => [name, ownSeconds(pid) - seconds]))
 }
 
-const perThousand = (seconds: Figures, jobs: number): Figures =>
+/** The generator is the parent of all the others. */
+const ownSeconds = (pid: number): number =>
+  pid === process.pid
+    ? process.resourceUsage().userCPUTime / 1e6 + process.resourceUsage().systemCPUTime / 1e6
+    : cpuSeconds(pid)
+
+const perJob = (seconds: Figures, jobs: number, prefix = ''): Figures =>
   Object.fromEntries(
-    Object.entries(seconds).map(([name, value]) => [`cpuMsPerJob_${name}`, (value / jobs) * 1000]),
+    Object.entries(seconds).map(([name, value]) => [`${prefix}cpuMsPerJob_${name}`, (value / jobs) * 1000]),
   )

@@ -10,10 +10,11 @@ import { concurrency, type JobPlatform, payload } from '../contender.ts'
 import { loadSubmitStream } from '../submit-stream.ts'
 import type { Stores } from '../stores.ts'
 
-const { Submit } = serviceOf(loadProtocol(), 'noodle.v1.JobService')
-const serializeSubmit = (request: object): Buffer => {
-  if (!Submit) throw new Error('The protocol has no Submit.')
-  return Submit.requestSerialize(request)
+const jobService = serviceOf(loadProtocol(), 'noodle.v1.JobService')
+const serialize = (name: 'Submit' | 'SubmitStream', request: object): Buffer => {
+  const method = jobService[name]
+  if (!method) throw new Error(`The protocol has no ${name}.`)
+  return method.requestSerialize(request)
 }
 
 const password = 'a benchmark password'
@@ -71,6 +72,13 @@ export function makeNoodle(
       const job = { task: 'echo', payload }
       const address = `127.0.0.1:${String(grpcPort)}`
       const message = { task: 'echo', payloadJson: Buffer.from(JSON.stringify(payload)) }
+      const call = (name: string) => ({
+        address,
+        path: `/noodle.v1.JobService/${name}`,
+        headers: { authorization: `Bearer ${token}` },
+      })
+      const manyOf = (count: number) =>
+        serialize('SubmitStream', { jobs: Array.from({ length: count }, () => message) })
       return {
         request: { url: `${url}/v1/jobs`, headers, body: JSON.stringify(job) },
         batch: (count) => ({
@@ -79,13 +87,8 @@ export function makeNoodle(
           body: JSON.stringify({ jobs: Array.from({ length: count }, () => job) }),
         }),
         grpc: {
-          submit: {
-            address,
-            path: '/noodle.v1.JobService/Submit',
-            headers: { authorization: `Bearer ${token}` },
-            message: serializeSubmit({ job: message }),
-          },
-          submitStream: (load) => loadSubmitStream({ address, token, job: message }, load),
+          submit: { ...call('Submit'), message: serialize('Submit', { job: message }) },
+          submitStream: (load) => loadSubmitStream({ ...call('SubmitStream'), message: manyOf }, load),
         },
         pids: { gateway: pidOf(child) },
         stop,
