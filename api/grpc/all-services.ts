@@ -17,7 +17,7 @@ export function allServices(
   readiness: () => Promise<Readiness>,
   nodes: NodeSessions,
 ): Service[] {
-  const services = [jobService(deps, statuses), workerService(deps, nodes)]
+  const services = [jobService(deps, protocol, statuses), workerService(deps, nodes)]
   return [
     ...services,
     healthService(

@@ -10,8 +10,9 @@ import { servicesOf } from '../../proto/load-protocol.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { widenConnections } from './flow-control.ts'
 import type { Method, Service } from './method.ts'
+import type { Served } from './open-call.ts'
 import { makeOpenStreams } from './open-streams.ts'
-import { type Served, serveCall } from './serve-call.ts'
+import { serveCall } from './serve-call.ts'
 import { type StatusMaker, stopping } from './to-status.ts'
 
 /** A connection whose other end is gone without a word is noticed after these two. */
@@ -71,11 +72,12 @@ export function makeGrpcServer(
     const methods = services.find((service) => service.name === name)?.methods ?? {}
     const raw = Object.entries(definition).map(([key, found]) => {
       const method = checked(`${name}/${key}`, found, methods[key])
+      const read = method.read as ((bytes: Buffer) => object | undefined) | undefined
       served.set(found.path, {
         name: `${name}/${key}`,
         method,
-        decode: (bytes) => found.requestDeserialize(bytes) as object,
-        encode: (response) => found.responseSerialize(response),
+        decode: (bytes) => read?.(bytes) ?? (found.requestDeserialize(bytes) as object),
+        encode: (response) => method.write?.(response as never) ?? found.responseSerialize(response),
       })
       // Bytes, for messages are read after the call was admitted.
       const asBytes = {

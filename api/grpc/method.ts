@@ -24,10 +24,18 @@ interface Common {
   isUnlimited?: boolean
 }
 
+/** Where what proto-loader does with messages would cost a method too much. */
+interface OwnMessages<Req, Res> {
+  /** Reads a message that came; undefined for bytes that proto-loader shall read. */
+  read?: (bytes: Buffer) => Req | undefined
+  /** The bytes of an answer. */
+  write?: (response: Res) => Buffer
+}
+
 /** Sends an answer of a stream. Resolves when there is room for the next one. */
 export type Send<Res> = (response: Res) => Promise<void>
 
-export interface UnaryMethod<Req = never, Res = unknown> extends Common {
+export interface UnaryMethod<Req = never, Res = never> extends Common, OwnMessages<Req, Res> {
   kind: 'unary'
   /** Called before the message is read, for refusals that it can't change. */
   admit?: () => void
@@ -35,19 +43,19 @@ export interface UnaryMethod<Req = never, Res = unknown> extends Common {
 }
 
 /** The stream ends when `handle` resolves. */
-export interface ServerStreamMethod<Req = never, Res = never> extends Common {
+export interface ServerStreamMethod<Req = never, Res = never> extends Common, OwnMessages<Req, Res> {
   kind: 'server-stream'
   handle(call: GrpcCall, request: Req, send: Send<Res>): Promise<void>
 }
 
 /** `requests` ends when the client has said all; the answer comes when `handle` resolves. */
-export interface ClientStreamMethod<Req = never, Res = unknown> extends Common {
+export interface ClientStreamMethod<Req = never, Res = never> extends Common, OwnMessages<Req, Res> {
   kind: 'client-stream'
   handle(call: GrpcCall, requests: AsyncIterable<Req>): Promise<Res>
 }
 
 /** The stream ends when `handle` resolves; `requests` ends when the client has said all. */
-export interface BidiMethod<Req = never, Res = never> extends Common {
+export interface BidiMethod<Req = never, Res = never> extends Common, OwnMessages<Req, Res> {
   kind: 'bidi'
   handle(call: GrpcCall, requests: AsyncIterable<Req>, send: Send<Res>): Promise<void>
 }

@@ -1,10 +1,11 @@
 import type { Timestamp__Output } from '../../../proto/generated/google/protobuf/Timestamp.ts'
 import type { Value__Output } from '../../../proto/generated/google/protobuf/Value.ts'
-import type { JobSubmission__Output } from '../../../proto/generated/noodle/v1/JobSubmission.ts'
+import type { Cursor } from '../../../proto/wire-reader.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import type { Json } from '../../../queue/domain/job.ts'
 import { bodyLimits, parseStrictJson } from '../../contract/strict-json.ts'
 import { jobTooLarge } from '../../submission/accept-round.ts'
+import type { SubmissionMessage } from './submission-reader.ts'
 import { valueToJson } from './value-to-json.ts'
 
 /** One level less than a body, in which a payload is a member. */
@@ -14,7 +15,7 @@ const payloadLimits = { ...bodyLimits, maxDepth: bodyLimits.maxDepth - 1 }
  * A submission as the body of `POST /v1/jobs`, with `idempotencyKey` where it has one: the same shapes judge it, and the same key means the same job whichever way it came.
  * @throws INVALID_REQUEST
  */
-export function readSubmission(message: JobSubmission__Output, limitBytes: number): Record<string, unknown> {
+export function readSubmission(message: SubmissionMessage, limitBytes: number): Record<string, unknown> {
   const { resources, retry, cache } = message
   const json: Record<string, unknown> = { task: message.task }
   const put = (name: string, value: unknown): void => {
@@ -41,7 +42,7 @@ export function readSubmission(message: JobSubmission__Output, limitBytes: numbe
         retryNames,
       ),
     )
-  if (Object.keys(message.labels).length > 0) json['labels'] = message.labels
+  if (hasAny(message.labels)) json['labels'] = message.labels
   if (cache) json['cache'] = { ttlSeconds: numberOf(cache.ttlSeconds) }
   put('idempotencyKey', message.idempotencyKey)
   return json
@@ -50,21 +51,35 @@ export function readSubmission(message: JobSubmission__Output, limitBytes: numbe
 const resourceNames = ['cpu', 'memoryMb', 'gpu'] as const
 const retryNames = ['maxAttempts', 'backoffMs', 'strategy', 'escalateTier'] as const
 
+/** As Object.keys, without them. */
+function hasAny(members: object): boolean {
+  for (const _ in members) return true
+  return false
+}
+
 /** Undefined when there is none. @throws INVALID_REQUEST */
 export function readPayload(
-  message: { payloadJson?: Buffer; payload?: Value__Output | null; input?: 'payloadJson' | 'payload' },
+  message: {
+    payloadJson?: Buffer | Cursor
+    payload?: Value__Output | null
+    input?: 'payloadJson' | 'payload'
+  },
   limitBytes: number,
 ): Json | undefined {
   // A value of protobuf takes about as much as JSON, and no message is larger than its own limit.
   if (message.payload) return valueToJson(message.payload, payloadLimits)
   if (!message.payloadJson) return undefined
-  if (message.payloadJson.length > limitBytes) throw jobTooLarge(limitBytes)
+  const piece = pieceOf(message.payloadJson)
+  if (piece.end - piece.at > limitBytes) throw jobTooLarge(limitBytes)
   try {
-    return parseStrictJson(message.payloadJson, payloadLimits) as Json
+    return parseStrictJson(piece.bytes, payloadLimits, piece) as Json
   } catch (error) {
     throw error instanceof QueueError ? belowPayload(error) : error
   }
 }
+
+const pieceOf = (json: Buffer | Cursor): Cursor =>
+  'bytes' in json ? json : { bytes: json, at: 0, end: json.length }
 
 function belowPayload(error: QueueError): QueueError {
   const fields = error.fields.map(({ path, message }) => ({
@@ -81,8 +96,7 @@ function belowPayload(error: QueueError): QueueError {
 /** `REQUIREMENT_LIGHT` is `light`; undefined when it is not specified. A number that no name belongs to stays, for the shapes to refuse. */
 export function wordOf(value: string | number, prefix: string): string | number | undefined {
   if (typeof value === 'number') return value
-  const word = value.slice(prefix.length).toLowerCase()
-  return word === 'unspecified' ? undefined : word
+  return value.endsWith('_UNSPECIFIED') ? undefined : value.slice(prefix.length).toLowerCase()
 }
 
 /** 64-bit integers come as text. */

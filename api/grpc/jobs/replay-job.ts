@@ -1,5 +1,4 @@
 import type { ReplayRequest__Output } from '../../../proto/generated/noodle/v1/ReplayRequest.ts'
-import type { SubmitResponse } from '../../../proto/generated/noodle/v1/SubmitResponse.ts'
 import { checkTask } from '../../../queue/use-cases/check-task.ts'
 import { replayJob } from '../../../queue/use-cases/replay-job.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
@@ -7,13 +6,15 @@ import { takeJobs } from '../../limits/take-jobs.ts'
 import { checkOptions } from '../../submission/to-spec.ts'
 import { actorOf, unary } from '../method.ts'
 import { answerSubmitted, readWaitSeconds } from './answer-submitted.ts'
+import type { AnswerWriter, SubmitAnswer } from './answer-writer.ts'
 import { readId } from './read-id.ts'
 import { readKey } from './read-key.ts'
 import { readPayload } from './read-submission.ts'
 
-export const replayJobMethod = (deps: GatewayDeps) =>
-  unary<ReplayRequest__Output, SubmitResponse>({
+export const replayJobMethod = (deps: GatewayDeps, answers: AnswerWriter) =>
+  unary<ReplayRequest__Output, SubmitAnswer>({
     access: 'write',
+    write: answers.submitted,
     async handle(call, request) {
       const id = readId(request)
       const actor = actorOf(call)

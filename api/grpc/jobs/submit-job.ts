@@ -1,5 +1,3 @@
-import type { SubmitRequest__Output } from '../../../proto/generated/noodle/v1/SubmitRequest.ts'
-import type { SubmitResponse } from '../../../proto/generated/noodle/v1/SubmitResponse.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import { refuseWhenCrowded, submitJob } from '../../../queue/use-cases/submit-jobs.ts'
 import { submitBody } from '../../contract/job-shapes.ts'
@@ -9,12 +7,16 @@ import { takeJobs } from '../../limits/take-jobs.ts'
 import { toSpec } from '../../submission/to-spec.ts'
 import { actorOf, unary } from '../method.ts'
 import { answerSubmitted, readWaitSeconds } from './answer-submitted.ts'
+import type { AnswerWriter, SubmitAnswer } from './answer-writer.ts'
 import { readKey } from './read-key.ts'
 import { readSubmission } from './read-submission.ts'
+import type { SubmissionReader, SubmitMessage } from './submission-reader.ts'
 
-export const submitJobMethod = (deps: GatewayDeps) =>
-  unary<SubmitRequest__Output, SubmitResponse>({
+export const submitJobMethod = (deps: GatewayDeps, reader: SubmissionReader, answers: AnswerWriter) =>
+  unary<SubmitMessage, SubmitAnswer>({
     access: 'write',
+    read: reader.request,
+    write: answers.submitted,
     admit: () => refuseWhenCrowded(deps.queue),
     async handle(call, request) {
       const waitSeconds = readWaitSeconds(request.waitSeconds)
@@ -28,7 +30,7 @@ export const submitJobMethod = (deps: GatewayDeps) =>
     },
   })
 
-function requireJob({ job }: SubmitRequest__Output) {
+function requireJob({ job }: SubmitMessage) {
   if (job) return job
   throw new QueueError('INVALID_REQUEST', 'The message holds no job.', {
     fields: [{ path: 'job', message: 'is missing' }],

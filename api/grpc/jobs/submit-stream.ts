@@ -1,15 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { JobSubmission__Output } from '../../../proto/generated/noodle/v1/JobSubmission.ts'
-import type { SubmitResult } from '../../../proto/generated/noodle/v1/SubmitResult.ts'
-import type { SubmitStreamRequest__Output } from '../../../proto/generated/noodle/v1/SubmitStreamRequest.ts'
-import type { SubmitStreamResponse } from '../../../proto/generated/noodle/v1/SubmitStreamResponse.ts'
 import { QueueError } from '../../../queue/domain/errors.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
 import { acceptRound, type Item, type ItemResult } from '../../submission/accept-round.ts'
 import { actorOf, bidi, type GrpcCall, type Send } from '../method.ts'
-import type { StatusMaker } from '../to-status.ts'
-import { toSubmitResponse } from './answer-submitted.ts'
+import type { AnswerWriter } from './answer-writer.ts'
 import { readSubmission } from './read-submission.ts'
+import type { SubmissionMessage, SubmissionReader, SubmitStreamMessage } from './submission-reader.ts'
 
 /** Jobs that are checked at a stretch; other calls have their turn between. */
 const roundSize = 500
@@ -20,19 +16,21 @@ const mostWaiting = 2000
 /** How long to wait before looking again whether submissions are taken. */
 const crowdedMs = 10
 
-export const submitStreamMethod = (deps: GatewayDeps, statuses: StatusMaker) =>
-  bidi<SubmitStreamRequest__Output, SubmitStreamResponse>({
+export const submitStreamMethod = (deps: GatewayDeps, reader: SubmissionReader, writer: AnswerWriter) =>
+  bidi<SubmitStreamMessage, readonly ItemResult[]>({
     access: 'write',
+    read: reader.streamRequest,
+    write: writer.results,
     async handle(call, requests, send) {
       const answers = makeAnswers(send)
       const rounds = new Set<Promise<void>>()
       let count = 0
       let waiting = 0
 
-      async function answer(jobs: readonly JobSubmission__Output[], first: number): Promise<void> {
+      async function answer(jobs: readonly SubmissionMessage[], first: number): Promise<void> {
         const results = await accept(deps, call, jobs, first)
         waiting -= jobs.length
-        answers.add(results.map((result) => toMessage(result, statuses)))
+        answers.add(results)
       }
 
       for await (const { jobs } of requests) {
@@ -57,7 +55,7 @@ export const submitStreamMethod = (deps: GatewayDeps, statuses: StatusMaker) =>
 async function accept(
   deps: GatewayDeps,
   call: GrpcCall,
-  jobs: readonly JobSubmission__Output[],
+  jobs: readonly SubmissionMessage[],
   first: number,
 ): Promise<ItemResult[]> {
   const items = jobs.map((job) => readItem(deps, job))
@@ -69,7 +67,7 @@ async function accept(
   }
 }
 
-function readItem(deps: GatewayDeps, job: JobSubmission__Output): Item {
+function readItem(deps: GatewayDeps, job: SubmissionMessage): Item {
   try {
     return { json: readSubmission(job, deps.config.PAYLOAD_LIMIT_BYTES) }
   } catch (error) {
@@ -78,27 +76,22 @@ function readItem(deps: GatewayDeps, job: JobSubmission__Output): Item {
   }
 }
 
-const toMessage = (result: ItemResult, statuses: StatusMaker): SubmitResult =>
-  'job' in result
-    ? { index: result.index, job: toSubmitResponse(result) }
-    : { index: result.index, error: statuses.toRpcStatus(result.error) }
-
 /** Answers that come while one is being sent go together in the next. */
-function makeAnswers(send: Send<SubmitStreamResponse>) {
-  let waiting: SubmitResult[] = []
+function makeAnswers(send: Send<readonly ItemResult[]>) {
+  let waiting: ItemResult[] = []
   let sending: Promise<void> | undefined
 
   async function pump(): Promise<void> {
     while (waiting.length > 0) {
       const results = waiting
       waiting = []
-      await send({ results })
+      await send(results)
     }
     sending = undefined
   }
 
   return {
-    add(results: readonly SubmitResult[]): void {
+    add(results: readonly ItemResult[]): void {
       waiting.push(...results)
       sending ??= pump()
       sending.catch(() => undefined) // `room` and `sent` tell of it
