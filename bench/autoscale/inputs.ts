@@ -10,7 +10,7 @@ export interface Input {
   slotsPerNode: number
   min: number
   max: number
-  /** Every third target does. */
+  /** Fewer targets are enough. */
   isLong?: boolean
   make: () => Workload
 }
@@ -115,6 +115,7 @@ export const generated = (seed: number): Input[] => [
     what: '0.2 jobs/s of 15 s, and about every 21 min a minute of 20 times as many, 24 h',
     coldStartSeconds,
     ...fleet,
+    isLong: coldStartSeconds === 300,
     make: () => bursts(seed),
   })),
   {
@@ -122,6 +123,7 @@ export const generated = (seed: number): Input[] => [
     what: 'Poisson, 0.6 jobs/s of 30 s on average, Pareto of shape 1.5 up to 2 h, 24 h',
     coldStartSeconds: 60,
     ...fleet,
+    isLong: true,
     make: () => heavyTailed(seed),
   },
   {
@@ -129,6 +131,7 @@ export const generated = (seed: number): Input[] => [
     what: 'as bursts; half of the jobs expire when they have not started within 3 min',
     coldStartSeconds: 60,
     ...fleet,
+    isLong: true,
     make: () => deadlines(seed),
   },
 ]

@@ -24,11 +24,11 @@ export function page(measured: readonly Measured[], run: { command: string; seed
 
 Noodle's scaling policy ([autoscaling.md](autoscaling.md)) beside what others do, in a discrete-event simulation that runs the code of the product. Nothing but the target wait is changed from point to point, and nothing
 from input to input: nodes of 4 slots, 1 to 40 of them, everything else as by default. The rivals' rules and their sources are told in ops/autoscale/simulate/rivals; what the simulation assumes, in autoscaling.md. Rivals that look at idle nodes get their jobs packed, which
-suits them best. *Fixed peak* knows the future. The fortnight is run with every third target.
+suits them best. *Fixed peak* knows the future. The fortnight, and some of the days, are run with fewer targets, as *All figures* shows.
 
 Every run begins with one node that is up and nothing learnt. In an hour with a cold start of 300 s the jobs of the first minutes alone are more than 5 of 100, so that the p95 wait there tells of the start, and of how many nodes a policy asks for when it knows nothing.
 
-The generated inputs were tuned on with seed 1 and are shown with seed ${run.seed}. Of the recorded arrivals (Azure LLM inference 2023; Patel et al., Splitwise, ISCA 2024), \`code\` was tuned on, \`conv\` was not looked at before. A request of theirs takes ${String(fixed)} s and ${String(contextToken * 1000)} ms a
+The generated inputs were tuned on with seed 1 and are shown with seed ${run.seed}. Of the recorded arrivals (Azure LLM inference 2023; Patel et al., Splitwise, ISCA 2024), \`code\` was tuned on, \`conv\` was not. A request of theirs takes ${String(fixed)} s and ${String(contextToken * 1000)} ms a
 context token and ${String(generatedToken * 1000)} ms a generated token.
 
 The floor is what the jobs' slot-seconds need with every slot in use all the time. A point of Noodle's curve *is better* than a rival when it has at most its node-seconds, its p95 wait and its missed deadlines, and less of one of the first two. Again: \`${run.command}\`
@@ -98,7 +98,7 @@ function besideKeda(measured: readonly Measured[]): string {
       `${thousands(ourNodes)} (${change(ourNodes / theirNodes)})`,
       '',
       '',
-      `${ourEvents} / ${theirEvents}`,
+      `${ourEvents} / ${theirEvents} (${((100 * ourEvents) / theirEvents).toFixed(0)} %)`,
       `${ourKills} / ${theirKills}`,
     ]),
     '',
