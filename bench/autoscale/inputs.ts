@@ -115,7 +115,6 @@ export const generated = (seed: number): Input[] => [
     what: '0.2 jobs/s of 15 s, and about every 21 min a minute of 20 times as many, 24 h',
     coldStartSeconds,
     ...fleet,
-    isLong: coldStartSeconds === 300,
     make: () => bursts(seed),
   })),
   {

@@ -24,7 +24,7 @@ export function page(measured: readonly Measured[], run: { command: string; seed
 
 Noodle's scaling policy ([autoscaling.md](autoscaling.md)) beside what others do, in a discrete-event simulation that runs the code of the product. Nothing but the target wait is changed from point to point, and nothing
 from input to input: nodes of 4 slots, 1 to 40 of them, everything else as by default. The rivals' rules and their sources are told in ops/autoscale/simulate/rivals; what the simulation assumes, in autoscaling.md. Rivals that look at idle nodes get their jobs packed, which
-suits them best. *Fixed peak* knows the future. The fortnight, and some of the days, are run with fewer targets, as *All figures* shows.
+suits them best. *Fixed peak* knows the future. The fortnight, the heavy tail and the deadlines are run with fewer targets, as *All figures* shows.
 
 Every run begins with one node that is up and nothing learnt. In an hour with a cold start of 300 s the jobs of the first minutes alone are more than 5 of 100, so that the p95 wait there tells of the start, and of how many nodes a policy asks for when it knows nothing.
 
