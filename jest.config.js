@@ -25,5 +25,6 @@ export default {
   reporters: ['default', '<rootDir>/test/support/reporter.ts'],
   // More than what tests wait for at most, so that a wait that ends in vain tells for what: processes have 40 s to start (test/support/platform.ts).
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // On two cores: tests wait for processes, leases and checks more than they compute.
+  maxWorkers: 3,
 }
