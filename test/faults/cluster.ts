@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../ops/local/ports.ts'
+import { isPortFree } from '../../ops/local/ports.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { appendEffectProgram } from './effect-log.ts'
 import { makeProductProcess, type ProductProcess, type Role } from './product-process.ts'
@@ -117,7 +118,7 @@ export async function startCluster(
     const set: ProcessSet = { processes: [], links: [], gatewayUrls: [], grpcPorts: [] }
     sets.push(set)
     for (const name of ['gateway-1', 'gateway-2']) {
-      const [port, grpcPort] = [await freePort(), await freePort()]
+      const [port, grpcPort] = [await keptPort(), await keptPort()]
       set.gatewayUrls.push(`http://127.0.0.1:${port}`)
       set.grpcPorts.push(grpcPort)
       await add(set, 'gateway', name + suffix, {
@@ -228,6 +229,14 @@ export async function startCluster(
   } catch (error) {
     await close({ keepFolder: true })
     throw error
+  }
+}
+
+/** A free port below those that the kernel gives to connections (32,768 and up on Linux), which would take one while its gateway is down. */
+async function keptPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_768)
+    if (await isPortFree(port)) return port
   }
 }
 
