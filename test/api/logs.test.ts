@@ -163,15 +163,19 @@ test.each([2, Infinity])('a follower misses nothing when only one message in %p 
   const gateway = await openTestGateway()
   const { deps } = gateway
   let messages = 0
+  let isListening = false
   gateway.gateway.logFeeds = makeLogFeeds(
     {
       ...deps,
       liveLogs: {
         ...deps.liveLogs,
-        hear: (id, hearer) =>
-          deps.liveLogs.hear(id, (chunk) => {
+        hear: (id, hearer) => {
+          const live = deps.liveLogs.hear(id, (chunk) => {
             if (++messages % one === 0) hearer(chunk)
-          }),
+          })
+          void live.heard.then(() => (isListening = true))
+          return live
+        },
       },
     },
     { watch: gateway.gateway.watch, format: toEvent },
@@ -179,6 +183,7 @@ test.each([2, Infinity])('a follower misses nothing when only one message in %p 
   const token = await gateway.tokenOf('user', 'wonderland')
   const { id, tell, finish } = await aLoggingJob(deps)
   const follower = await follow(gateway, token, `/v1/jobs/${id}/logs`)
+  await waitFor(() => isListening) // a follower does not wait for it for long
   for (let sent = 1; sent <= 6; sent++) {
     tell(10)
     await waitFor(() => messages >= sent)
