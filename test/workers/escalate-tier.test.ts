@@ -3,8 +3,9 @@ import { openTestQueue, stateOf, submit } from '../support/test-queue.ts'
 import { aScript } from './a-run.ts'
 import { dispatchUntil, startWorker } from './real-worker.ts'
 
+/** Holds so much for longer than what looks at memory without control groups may take to look again. */
 const hoard = (bytes: number) =>
-  `x=$(head -c ${String(bytes)} /dev/zero | tail -c ${String(bytes)} | wc -c); test "$x" = ${String(bytes)}`
+  `x=$(head -c ${String(bytes)} /dev/zero | tail -c ${String(bytes)} | { sleep 2; wc -c; }); test "$x" = ${String(bytes)}`
 
 test('a command that takes memory without end is killed at its limit beside an undisturbed neighbour, and goes on in the larger tier', async () => {
   const stores = await openTestQueue()
