@@ -22,7 +22,8 @@ export async function downloadReply(
   { ref, filename }: Download,
   call: Pick<Call<unknown, unknown, unknown>, 'raw' | 'gone' | 'log'>,
 ): Promise<Reply> {
-  const { raw, gone, log } = call
+  const { raw, log } = call
+  const gone = call.gone()
   const { request } = raw
   const etag = `"${ref.sha256}"`
   const ifRange = request.headers['if-range']
@@ -59,7 +60,7 @@ export async function downloadReply(
       await pipeline(Readable.from(rest(first, pieces)), response, { signal: gone }).catch(
         (error: unknown) => {
           if (gone.aborted) return
-          log.error('a blob could not be sent whole', { key: ref.key, error })
+          log().error('a blob could not be sent whole', { key: ref.key, error })
           throw error
         },
       )

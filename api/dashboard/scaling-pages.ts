@@ -88,7 +88,7 @@ export function scalingPages(deps: GatewayDeps): express.Router {
         String(request.params['tier']),
         changes,
       )
-      const call = { actor, requestId, address: request.ip ?? '' }
+      const call = { actor, requestId, address: () => request.ip ?? '' }
       await audit(deps, call, 'scaling.change', tier, { changes: JSON.stringify(changes) })
       response.redirect(303, `/admin/scaling#${tier}`)
     } catch (error) {

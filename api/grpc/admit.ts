@@ -23,7 +23,7 @@ function countCall(deps: GatewayDeps, call: CallContext): void {
   const limit = deps.config.RATE_LIMIT_REQUESTS_PER_MINUTE
   if (limit === 0) return
   const { total, resetMs } = deps.queue.rateCounts.add(
-    requestsOf(call.actor, call.actor ? '' : call.address),
+    requestsOf(call.actor, call.actor ? '' : call.address()),
     1,
     minuteMs,
   )

@@ -26,21 +26,12 @@ export function makeCallContext(deps: GatewayDeps, metadata: Metadata, peer: () 
     isGone: false,
     metadata: (name) => textOf(metadata, name),
     /** A call keeps the id that the client or the load balancer gave it. */
-    get requestId() {
-      return (requestId ??= readRequestId(textOf(metadata, 'x-request-id')))
-    },
-    get address() {
-      return (address ??= clientAddress(
-        peer(),
-        textOf(metadata, 'x-forwarded-for'),
-        deps.config.TRUST_PROXY_HOPS,
-      ))
-    },
-    get log() {
-      return (log ??= deps.queue.log.child({ requestId: context.requestId }))
-    },
+    requestId: () => (requestId ??= readRequestId(textOf(metadata, 'x-request-id'))),
+    address: () =>
+      (address ??= clientAddress(peer(), textOf(metadata, 'x-forwarded-for'), deps.config.TRUST_PROXY_HOPS)),
+    log: () => (log ??= deps.queue.log.child({ requestId: context.requestId() })),
     /** Made only for those who ask: most calls are answered sooner than anybody goes away. */
-    get gone() {
+    gone() {
       gone ??= new AbortController()
       // With a reason, for the default one records a stack.
       if (context.isGone) gone.abort('gone')

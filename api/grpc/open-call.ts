@@ -56,11 +56,11 @@ export function finish(call: OpenCall, outcome: StatusObject | 'ok'): void {
 export function fail(call: OpenCall, error: unknown): void {
   if (call.isOver) return
   const { served, context } = call
-  const outcome = call.server.statuses.toStatus(error, context.requestId)
+  const outcome = call.server.statuses.toStatus(error, context.requestId())
   if (outcome.code === status.INTERNAL)
-    context.log.error('call failed by a fault of ours', { method: served.name, error })
+    context.log().error('call failed by a fault of ours', { method: served.name, error })
   else if (outcome.code === status.UNAVAILABLE)
-    context.log.warn('call could not be served', { method: served.name, error })
+    context.log().warn('call could not be served', { method: served.name, error })
   finish(call, outcome)
 }
 

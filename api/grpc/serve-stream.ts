@@ -42,7 +42,7 @@ export function serveStream(
     if (own.isOver) return
     const ended = new Promise<never>((_, reject) => (breakOff = reject))
     ended.catch(() => undefined)
-    const owner = method.isUnlimited ? undefined : requestsOf(context.actor, context.address)
+    const owner = method.isUnlimited ? undefined : requestsOf(context.actor, context.address())
     const exit = server.streams.enter(owner, {
       recheck: () => reauthenticate(deps, method, context),
       end(error) {

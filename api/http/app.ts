@@ -67,9 +67,7 @@ function makeContext(deps: GatewayDeps, request: express.Request): RequestContex
   let log: Logger | undefined
   return {
     requestId,
-    get log() {
-      return (log ??= deps.queue.log.child({ requestId }))
-    },
+    log: () => (log ??= deps.queue.log.child({ requestId })),
     actor: undefined,
     authError: undefined,
     rateHeaders: undefined,
@@ -88,7 +86,7 @@ function measure(
   const { method } = request
   const status = response.statusCode
   deps.queue.metrics.httpRequests.observe({ method, route, status }, durationMs / 1000)
-  contextOf(response).log.debug('request answered', { method, route, status, durationMs })
+  contextOf(response).log().debug('request answered', { method, route, status, durationMs })
 }
 
 const nameRequest: express.RequestHandler = (_request, response, next) => {
@@ -130,9 +128,9 @@ const answerError =
     const { problem, headers } = toProblem(known, { path: request.path, requestId })
     const path = withoutToken(request.path)
     if (problem.status === 500)
-      log.error('request failed by a fault of ours', { method: request.method, path, error })
+      log().error('request failed by a fault of ours', { method: request.method, path, error })
     else if (problem.status === 503)
-      log.warn('request could not be served', { method: request.method, path, error })
+      log().warn('request could not be served', { method: request.method, path, error })
     if (response.headersSent) {
       response.destroy()
       return

@@ -18,7 +18,7 @@ export async function audit(
     tenant,
     action,
     target,
-    network: call.address,
+    network: call.address(),
     requestId: call.requestId,
     details,
   })

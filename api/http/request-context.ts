@@ -5,7 +5,8 @@ import type { Actor } from '../../queue/domain/user.ts'
 /** What the middleware before a route found out about a request; kept in `response.locals`. */
 export interface RequestContext {
   requestId: string
-  log: Logger
+  /** Made for the first who asks: most requests have nothing to say. */
+  log(): Logger
   actor: Actor | undefined
   /** Why the token was refused; told only after the rate limit has counted the request. */
   authError: Error | undefined

@@ -6,7 +6,10 @@ import type { Actor, Permission } from '../../queue/domain/user.ts'
 /** Who may call: a permission, any who is logged in, or anyone. A route without one does not compile. */
 export type Access = Permission | 'authenticated' | 'anyone'
 
-/** A request that was authenticated, allowed, and whose parts have the shapes of the route. */
+/**
+ * A request that was authenticated, allowed, and whose parts have the shapes of the route. What few ask for is made when asked for, by functions: an object
+ * written with `get` has a hidden class of its own in V8, which outlives the request and keeps all that it reaches from the young collector.
+ */
 export interface Call<Params, Query, Body> {
   params: Params
   query: Query
@@ -17,13 +20,13 @@ export interface Call<Params, Query, Body> {
   actor: Actor | undefined
   header(name: string): string | undefined
   /** Address of the client, behind the trusted proxies. */
-  address: string
+  address(): string
   requestId: string
   /** Aborts when the client goes away. */
-  gone: AbortSignal
+  gone(): AbortSignal
   /** Also aborts when the gateway closes: for those who wait for what may take long. */
-  dismissed: AbortSignal
-  log: Logger
+  dismissed(): AbortSignal
+  log(): Logger
   /** For streams only. */
   raw: { request: IncomingMessage; response: ServerResponse }
 }

@@ -44,19 +44,11 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
       json,
       actor,
       header: (name) => request.get(name),
-      get address() {
-        return request.ip ?? ''
-      },
+      address: () => request.ip ?? '',
       requestId,
-      get gone() {
-        return (gone ??= whenGone(response))
-      },
-      get dismissed() {
-        return (dismissed ??= whenGone(response, deps.closing))
-      },
-      get log() {
-        return context.log
-      },
+      gone: () => (gone ??= whenGone(response)),
+      dismissed: () => (dismissed ??= whenGone(response, deps.closing)),
+      log: context.log,
       raw: { request, response },
     })
     sendAway(deps, response)

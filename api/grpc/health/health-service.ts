@@ -41,13 +41,13 @@ export function healthService(
         access: 'anyone',
         async handle(call, { service }, send) {
           let told: string | undefined
-          while (!call.gone.aborted) {
+          while (!call.gone().aborted) {
             const response: HealthCheckResponse = isKnown(service)
               ? await look(service)
               : { status: 'SERVICE_UNKNOWN' }
             if (response.status !== told) await send(response)
             told = String(response.status)
-            await pause(lookMs, call.gone)
+            await pause(lookMs, call.gone())
           }
         },
       }),

@@ -27,7 +27,7 @@ export async function answerSubmitted(
   const { job } = answered
   if (waitSeconds === 0) return answered
   const hasEnded = isTerminal(job.state)
-  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone)
+  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.gone())
   const latest = await withBlobs(
     deps.queue,
     hasEnded ? job : await findJob(deps.queue, actorOf(call), job.id),

@@ -35,8 +35,8 @@ export const submitStreamMethod = (deps: GatewayDeps, reader: SubmissionReader, 
 
       for await (const { jobs } of requests) {
         for (let at = 0; at < jobs.length; at += roundSize) {
-          while (deps.queue.acceptBatch.isCrowded() && !call.gone.aborted) await sleep(crowdedMs)
-          if (call.gone.aborted) return
+          while (deps.queue.acceptBatch.isCrowded() && !call.gone().aborted) await sleep(crowdedMs)
+          if (call.gone().aborted) return
           const round = jobs.slice(at, at + roundSize)
           const answered = answer(round, count).finally(() => rounds.delete(answered))
           rounds.add(answered)

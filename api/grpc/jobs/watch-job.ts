@@ -16,9 +16,9 @@ export const watchJobMethod = (deps: GatewayDeps) =>
     async handle(call, request, send) {
       const { id } = await findJob(deps.queue, actorOf(call), readId(request))
       let hasEnded = false
-      for await (const one of followEvents(deps, id, readSeq(request), call.gone)) {
+      for await (const one of followEvents(deps, id, readSeq(request), call.gone())) {
         const message = toMessage(one)
-        if (message && !call.gone.aborted) await send(message)
+        if (message && !call.gone().aborted) await send(message)
         hasEnded = one.kind === 'event' && isTerminal(one.event.state)
       }
       // An end that looks like the job's would be believed.

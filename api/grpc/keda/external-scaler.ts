@@ -33,13 +33,13 @@ export function externalScaler(deps: Pick<GatewayDeps, 'queue' | 'scalingPolicie
         async handle(call, ref, send) {
           const tier = tierOf(ref)
           let told: boolean | undefined
-          while (!call.gone.aborted) {
+          while (!call.gone().aborted) {
             const nodes = await target(tier).catch(unknown)
             if (nodes !== undefined && nodes > 0 !== told) {
               told = nodes > 0
               await send({ result: told })
             }
-            await pause(lookMs, call.gone)
+            await pause(lookMs, call.gone())
           }
         },
       }),

@@ -2,7 +2,7 @@ import type { BlobPiece } from '../../../proto/generated/noodle/v1/BlobPiece.ts'
 import type { ClaimedJob } from '../../../queue/domain/job.ts'
 import { readBlob } from '../../../queue/use-cases/read-blob.ts'
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
-import type { GrpcCall, Send } from '../method.ts'
+import type { Send } from '../method.ts'
 
 /** What goes in one message. */
 const pieceBytes = 262_144
@@ -13,7 +13,7 @@ const linkSeconds = 300
 export async function sendPayload(
   { blobs }: Pick<QueueDeps, 'blobs'>,
   { payload, payloadRef }: Pick<ClaimedJob, 'payload' | 'payloadRef'>,
-  options: Pick<GrpcCall, 'gone'> & { takesLink: boolean; send: Send<BlobPiece> },
+  options: { gone: AbortSignal; takesLink: boolean; send: Send<BlobPiece> },
 ): Promise<void> {
   const { gone, takesLink, send } = options
   if (takesLink && payloadRef && blobs.linkTo) {

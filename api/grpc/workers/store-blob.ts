@@ -38,8 +38,8 @@ export async function storeBlob(
     if (seen !== bytes) throw invalid('head.bytes', `must be as many as come, which are ${String(seen)}`)
   }
   if (bytes > 0)
-    return blobs.put(key, { stream: Readable.from(counted(), { objectMode: false }), bytes }, call.gone)
-  return blobs.put(key, Buffer.alloc(0), call.gone)
+    return blobs.put(key, { stream: Readable.from(counted(), { objectMode: false }), bytes }, call.gone())
+  return blobs.put(key, Buffer.alloc(0), call.gone())
 }
 
 /** The files that a node says it has stored. @throws INVALID_REQUEST */

@@ -102,7 +102,7 @@ export function workerService(
           requireSameNode(call, node.id)
           const outbox = makeNodeOutbox(send)
           const session = makeNodeSession(queue, {
-            ...{ node, hello, outbox, access, limits, log: call.log },
+            ...{ node, hello, outbox, access, limits, log: call.log() },
             leaseMs: leaseOf(hello.leaseMs, leaseMs),
           })
           const leave = sessions.enter(node.bootId, session)
@@ -156,7 +156,7 @@ export function workerService(
         ...forNodes,
         async handle(call, { run, takesLink }, send) {
           const { job } = await access.require(call, run)
-          await sendPayload(queue, job, { gone: call.gone, takesLink, send })
+          await sendPayload(queue, job, { gone: call.gone(), takesLink, send })
         },
       }),
       StoreBlob: clientStream<StoreBlobRequest__Output, StoreBlobResponse>({

@@ -1,7 +1,7 @@
-import { beginSession, endAllSessions, endSession, refreshSession } from '../../auth/sessions.ts'
+import { beginSession, endAllSessions, endSession, type Origin, refreshSession } from '../../auth/sessions.ts'
 import { loginBody, logoutBody, refreshBody, tokenView } from '../../contract/user-shapes.ts'
 import type { GatewayDeps } from '../../gateway-deps.ts'
-import { actorOf, route } from '../route.ts'
+import { actorOf, type Call, route } from '../route.ts'
 
 /** Answers with secrets are kept by nobody on the way. */
 const noStore = { 'Cache-Control': 'no-store' }
@@ -19,7 +19,7 @@ export const authRoutes = (deps: GatewayDeps) => [
       401: { description: 'Wrong name or password' },
     },
     async handle(call) {
-      return { status: 200, headers: noStore, body: await beginSession(deps, call, call.body) }
+      return { status: 200, headers: noStore, body: await beginSession(deps, originOf(call), call.body) }
     },
   }),
   route({
@@ -36,7 +36,11 @@ export const authRoutes = (deps: GatewayDeps) => [
       401: { description: 'Spent, revoked, expired or unknown' },
     },
     async handle(call) {
-      return { status: 200, headers: noStore, body: await refreshSession(deps, call, call.body.refreshToken) }
+      return {
+        status: 200,
+        headers: noStore,
+        body: await refreshSession(deps, originOf(call), call.body.refreshToken),
+      }
     },
   }),
   route({
@@ -57,3 +61,8 @@ export const authRoutes = (deps: GatewayDeps) => [
     },
   }),
 ]
+
+const originOf = (call: Pick<Call<unknown, unknown, unknown>, 'address' | 'requestId'>): Origin => ({
+  address: call.address(),
+  requestId: call.requestId,
+})

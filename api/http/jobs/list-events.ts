@@ -30,7 +30,7 @@ export const listEventsRoute = (deps: GatewayDeps) =>
       const lastSeen = Number(call.header('Last-Event-ID') ?? 0)
       return {
         stream: (response) =>
-          streamEvents(deps, id, Number.isSafeInteger(lastSeen) ? lastSeen : 0, response, call.dismissed),
+          streamEvents(deps, id, Number.isSafeInteger(lastSeen) ? lastSeen : 0, response, call.dismissed()),
       }
     },
   })

@@ -52,7 +52,7 @@ export const listLogsRoute = (deps: GatewayDeps) =>
           : await findLogTail(deps.queue, id, tail, attempt)
       if (isStream)
         return {
-          stream: (response) => streamLines(deps, { id, after, attempt, gone: call.dismissed }, response),
+          stream: (response) => streamLines(deps, { id, after, attempt, gone: call.dismissed() }, response),
         }
 
       return { status: 200, body: await readPage(deps, { id, after, attempt, limit }) }

@@ -80,7 +80,7 @@ export async function answerSubmitted(
       body: { ...toJobView(shown, deps.links), ...extra },
     }
   }
-  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.dismissed)
+  if (!hasEnded) await deps.watch.whenEnded(job.id, waitSeconds * 1000, call.dismissed())
   const latest = await withBlobs(
     deps.queue,
     hasEnded ? job : await findJob(deps.queue, actorOf(call), job.id),

@@ -76,7 +76,7 @@ export const systemRoutes = (deps: GatewayDeps) => {
         403: { description: 'Another network' },
       },
       async handle(call) {
-        if (!mayRead(call.address))
+        if (!mayRead(call.address()))
           throw new HttpProblem(403, 'Metrics are for the networks in METRICS_NETWORKS only.')
         const { registry } = deps.queue.metrics
         return {
