@@ -1,6 +1,6 @@
 import { QueueError } from '../../queue/domain/errors.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
-import { minuteMs, requestsOf, tooManyRequests } from '../limits/requests.ts'
+import { countRequest, tooManyRequests } from '../limits/requests.ts'
 import type { CallContext } from './call-context.ts'
 import type { Access, Method } from './method.ts'
 
@@ -8,7 +8,8 @@ import type { Access, Method } from './method.ts'
 export async function admit(deps: GatewayDeps, method: Method, call: CallContext): Promise<void> {
   let refusal: unknown
   try {
-    call.actor = await deps.auth.authenticate(call.metadata('authorization'))
+    const authorization = call.metadata('authorization')
+    call.actor = deps.auth.recall(authorization) ?? (await deps.auth.authenticate(authorization))
   } catch (error) {
     refusal = error
   }
@@ -20,14 +21,8 @@ export async function admit(deps: GatewayDeps, method: Method, call: CallContext
 
 /** Together with the requests over HTTP. */
 function countCall(deps: GatewayDeps, call: CallContext): void {
-  const limit = deps.config.RATE_LIMIT_REQUESTS_PER_MINUTE
-  if (limit === 0) return
-  const { total, resetMs } = deps.queue.rateCounts.add(
-    requestsOf(call.actor, call.actor ? '' : call.address()),
-    1,
-    minuteMs,
-  )
-  if (total > limit) throw tooManyRequests(limit, resetMs)
+  const count = countRequest(deps, call.actor, call.address)
+  if (count && count.total > count.limit) throw tooManyRequests(count.limit, count.resetMs)
 }
 
 function permit(deps: GatewayDeps, access: Access, { actor }: CallContext): void {

@@ -9,11 +9,11 @@ export interface GrpcCall {
   /** Undefined only where anyone may call. */
   actor: Actor | undefined
   /** Address of the client, behind the trusted proxies. */
-  address(): string
-  requestId(): string
-  log(): Logger
+  address: () => string
+  requestId: () => string
+  log: () => Logger
   /** Aborts when the client goes away or its deadline has passed; a stream's also when the gateway stops or its token is not valid any more. */
-  gone(): AbortSignal
+  gone: () => AbortSignal
   /** A text that came with the call; undefined without one. */
   metadata(name: string): string | undefined
 }

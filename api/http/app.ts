@@ -11,7 +11,7 @@ import { docsRoutes } from './docs/docs-routes.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { notYet } from './not-yet.ts'
 import { HttpProblem, toProblem } from './problem.ts'
-import { rateLimit } from './rate-limit.ts'
+import { limitRate } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import { allRoutes } from './routes.ts'
 import { contextOf, type RequestContext } from './request-context.ts'
@@ -28,12 +28,10 @@ export function makeApp(deps: GatewayDeps): express.Express {
   app.use(admit(deps))
   app.use('/admin', helmet(), nameRequest, dashboardRouter(deps))
   if (deps.config.CORS_ORIGINS.length > 0) app.use(allowOrigins(deps.config.CORS_ORIGINS))
-  const limit = rateLimit(deps)
 
   const routes: Route[] = [...allRoutes(deps), ...docsRoutes(deps, () => routes)]
-  for (const route of routes)
-    app[route.method](route.path, ...(route.isUnlimited ? [] : limit), serveRoute(deps, route))
-  app.use(...limit, refuseOtherMethods(routes), notYet, () => {
+  for (const route of routes) app[route.method](route.path, serveRoute(deps, route))
+  app.use(limitAll(deps), refuseOtherMethods(routes), notYet, () => {
     throw new HttpProblem(404, 'There is no such page; /docs lists all calls.')
   })
   app.use(answerError(deps))
@@ -52,7 +50,8 @@ function admit(deps: GatewayDeps): express.RequestHandler {
       measure(deps, request, response, performance.now() - startedMs)
     })
     try {
-      context.actor = await deps.auth.authenticate(request.headers.authorization)
+      const { authorization } = request.headers
+      context.actor = deps.auth.recall(authorization) ?? (await deps.auth.authenticate(authorization))
     } catch (error) {
       context.authError = error as Error
     }
@@ -86,8 +85,16 @@ function measure(
   const { method } = request
   const status = response.statusCode
   deps.queue.metrics.httpRequests.observe({ method, route, status }, durationMs / 1000)
-  contextOf(response).log().debug('request answered', { method, route, status, durationMs })
+  const { requestId } = contextOf(response)
+  deps.queue.log.debug('request answered', { requestId, method, route, status, durationMs })
 }
+
+const limitAll =
+  (deps: GatewayDeps): express.RequestHandler =>
+  (request, response, next) => {
+    limitRate(deps, request, response)
+    next()
+  }
 
 const nameRequest: express.RequestHandler = (_request, response, next) => {
   response.setHeader('X-Request-Id', contextOf(response).requestId)

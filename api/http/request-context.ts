@@ -6,7 +6,7 @@ import type { Actor } from '../../queue/domain/user.ts'
 export interface RequestContext {
   requestId: string
   /** Made for the first who asks: most requests have nothing to say. */
-  log(): Logger
+  log: () => Logger
   actor: Actor | undefined
   /** Why the token was refused; told only after the rate limit has counted the request. */
   authError: Error | undefined

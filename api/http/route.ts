@@ -20,13 +20,13 @@ export interface Call<Params, Query, Body> {
   actor: Actor | undefined
   header(name: string): string | undefined
   /** Address of the client, behind the trusted proxies. */
-  address(): string
+  address: () => string
   requestId: string
   /** Aborts when the client goes away. */
-  gone(): AbortSignal
+  gone: () => AbortSignal
   /** Also aborts when the gateway closes: for those who wait for what may take long. */
-  dismissed(): AbortSignal
-  log(): Logger
+  dismissed: () => AbortSignal
+  log: () => Logger
   /** For streams only. */
   raw: { request: IncomingMessage; response: ServerResponse }
 }

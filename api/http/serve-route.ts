@@ -5,6 +5,7 @@ import { answer, sendAway, setCommonHeaders } from './answer.ts'
 import { makeBodyRoom } from './body-room.ts'
 import type { GatewayDeps } from '../gateway-deps.ts'
 import { HttpProblem } from './problem.ts'
+import { limitRate } from './rate-limit.ts'
 import { hasBody, readJsonBody } from './read-body.ts'
 import { contextOf, type RequestContext } from './request-context.ts'
 import type { Access, Reply, Route } from './route.ts'
@@ -21,6 +22,7 @@ export function serveRoute(deps: GatewayDeps, route: Route): express.RequestHand
   return async (request, response) => {
     const context = contextOf(response)
     const { requestId, actor, authError } = context
+    if (!route.isUnlimited) limitRate(deps, request, response)
     if (route.access !== 'anyone' && authError !== undefined) throw authError
     permit(deps, route.access, actor)
 
