@@ -30,6 +30,8 @@ export type Audience = 'noodle-api' | 'noodle-admin'
 
 export interface AccessTokens {
   issue(user: User): string
+  /** What a token says that was verified before and has not expired; undefined for any other. */
+  recall(token: string): Claims | undefined
   /** @throws BAD_TOKEN */
   verify(token: string): Claims
 }
@@ -69,7 +71,13 @@ export function makeAccessTokens(options: {
     }
   }
 
+  function recall(token: string): Claims | undefined {
+    const known = remembered.get(token)
+    return known && known.exp > Date.now() / 1000 ? known : undefined
+  }
+
   return {
+    recall,
     issue(user) {
       const claims = { username: user.username, role: user.role, tenant: user.tenant, ver: user.tokenVersion }
       const key = keys.get(currentId)
@@ -87,8 +95,8 @@ export function makeAccessTokens(options: {
     verify(token) {
       if (token.length > maxTokenLength)
         throw new QueueError('BAD_TOKEN', 'The access token is longer than any of ours.')
-      const known = remembered.get(token)
-      if (known && known.exp > Date.now() / 1000) return known
+      const known = recall(token)
+      if (known) return known
       remembered.delete(token)
       const claims = check(token)
       const [oldest] = remembered.keys()

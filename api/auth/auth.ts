@@ -7,6 +7,8 @@ import type { GatewayConfig } from '../gateway-config.ts'
 import { type AccessTokens, type Audience, type Claims, makeAccessTokens } from './access-tokens.ts'
 
 export interface Auth {
+  /** Who sends this Authorization header, where that is known without waiting, as for most requests; undefined says nothing. */
+  recall(header: string | undefined): Actor | undefined
   /** Who sends this Authorization header; undefined without one. @throws BAD_TOKEN */
   authenticate(header: string | undefined): Promise<Actor | undefined>
   /** @throws NOT_PERMITTED */
@@ -54,12 +56,17 @@ export function makeAuth(options: {
   async function toActor(from: AccessTokens, token: string): Promise<Actor> {
     const claims = from.verify(token)
     const user = await currentUser(claims)
-    if (!user || user.disabledAt || user.tokenVersion !== claims.ver)
+    if (!user || !isGood(user, claims))
       throw new QueueError('BAD_TOKEN', 'The access token is not valid any more; log in again.')
-    return { userId: user.id, username: user.username, role: user.role, tenant: user.tenant }
+    return actorFrom(user)
   }
 
   return {
+    recall(header) {
+      const claims = header?.startsWith(scheme) ? tokens.recall(header.slice(scheme.length)) : undefined
+      const user = claims && queue.cache.recallUser(claims.sub)
+      return user && !isOfNoUse(user, claims) && isGood(user, claims) ? actorFrom(user) : undefined
+    },
     tokens,
     dashboard: { tokens: dashboardTokens, authenticate: (token) => toActor(dashboardTokens, token) },
     async authenticate(header) {
@@ -75,6 +82,13 @@ export function makeAuth(options: {
     },
   }
 }
+
+/** As clients write it; RFC 6750 lets them write it otherwise. */
+const scheme = 'Bearer '
+
+const isGood = (user: User, claims: Claims): boolean => !user.disabledAt && user.tokenVersion === claims.ver
+
+const actorFrom = ({ id, username, role, tenant }: User): Actor => ({ userId: id, username, role, tenant })
 
 /** A node that signed its own token is no user of any tenant, and may execute jobs, nothing else. */
 const nodeActor = (nodeId: string): Actor => ({

@@ -18,6 +18,8 @@ import type { Signals } from './signals.ts'
 export interface Cache extends Pick<TwoLevels, 'clear'> {
   /** A job as the reader of a tenant (null: of all) sees it; loaded while it has not ended, or is not kept. */
   readJob(id: string, tenant: string | null, load: () => Promise<Job | null>): Promise<Job | null>
+  /** As the user stood at most five seconds ago, where that is known without waiting. */
+  recallUser(id: string): User | null | undefined
   /** As the user stood at most five seconds ago. */
   readUser(id: string, load: () => Promise<User | null>): Promise<User | null>
   /** As the user stands now, for whoever must not rely on the cache. */
@@ -83,6 +85,7 @@ export function makeCache(
   return {
     readJob: (id, tenant, load) =>
       levels.read({ kind: 'job', of: id, tenant: tenant ?? '', detail: jobShape }, jobCodec(id), load),
+    recallUser: (id) => levels.recall(userEntry(id), userCodec(id)),
     readUser: (id, load) => levels.read(userEntry(id), userCodec(id), load),
     refreshUser: (id, load) => levels.refresh(userEntry(id), userCodec(id), load),
     forgetUser: (id) => levels.forget(userEntry(id)),

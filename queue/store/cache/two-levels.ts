@@ -25,6 +25,8 @@ export interface Keeping {
  * first, then all processes are told; a load that was under way meanwhile is not kept.
  */
 export interface TwoLevels {
+  /** What this process has, without waiting; undefined when it has nothing. */
+  recall<T>(entry: CacheEntry, codec: Codec<T>): T | undefined
   read<T>(entry: CacheEntry, codec: Codec<T>, load: () => Promise<T>): Promise<T>
   /** Loads, whatever is cached, and keeps that. */
   refresh<T>(entry: CacheEntry, codec: Codec<T>, load: () => Promise<T>): Promise<T>
@@ -90,9 +92,11 @@ export function makeTwoLevels(options: {
     if (redisMs > 0 && Buffer.byteLength(text) <= maxBytes) redis.set(cacheKey(entry), text, redisMs - ageMs)
   }
 
-  function findHere<T>(entry: CacheEntry, codec: Codec<T>): T | undefined {
+  function recall<T>(entry: CacheEntry, codec: Codec<T>): T | undefined {
     const text = local.get(cacheKey(entry))
-    return text === undefined ? undefined : codec.fromText(text)
+    const value = text === undefined ? undefined : codec.fromText(text)
+    if (value !== undefined) count(entry, 'local')
+    return value
   }
 
   async function findInRedis<T>(entry: CacheEntry, codec: Codec<T>): Promise<Found | undefined> {
@@ -143,12 +147,10 @@ export function makeTwoLevels(options: {
   }
 
   return {
+    recall,
     async read<T>(entry: CacheEntry, codec: Codec<T>, read: () => Promise<T>) {
-      const here = findHere(entry, codec)
-      if (here !== undefined) {
-        count(entry, 'local')
-        return here
-      }
+      const here = recall(entry, codec)
+      if (here !== undefined) return here
       const { found, isOwn } = await fly(cacheKey(entry), () => lookUp(entry, codec, read))
       // What may change was perhaps read before this caller asked, who may know of a change since.
       if (!found || (!found.isKept && !isOwn)) return (await load(entry, codec, read)).value as T
@@ -158,11 +160,8 @@ export function makeTwoLevels(options: {
       return (await load(entry, codec, read)).value as T
     },
     async find<T>(entry: CacheEntry, codec: Codec<T>) {
-      const here = findHere(entry, codec)
-      if (here !== undefined) {
-        count(entry, 'local')
-        return here
-      }
+      const here = recall(entry, codec)
+      if (here !== undefined) return here
       const { found } = await fly(cacheKey(entry), () => lookUp(entry, codec))
       return found?.value as T | undefined
     },
