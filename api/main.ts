@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import { hostname } from 'node:os'
 import { orExit } from '../core/config.ts'
 import { runProcess, type Component } from '../core/lifecycle.ts'
@@ -24,6 +23,7 @@ import { openKedaScaler } from './grpc/keda/open-keda-scaler.ts'
 import { openGrpc } from './grpc/open-grpc.ts'
 import { makeNodeSessions } from './grpc/workers/node-sessions.ts'
 import { makeApp } from './http/app.ts'
+import { makeServer } from './http/make-server.ts'
 import { makeLogFeeds } from './logs/log-feeds.ts'
 import { toEvent } from './logs/log-lines.ts'
 import { checkGatewayConfig, gatewayOptions } from './gateway-config.ts'
@@ -73,10 +73,12 @@ const deps: GatewayDeps = {
   isStopping: () => stop.isStopping(),
   closing: stop.closing,
 }
-const server = createServer(
-  { headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 },
-  makeApp(deps),
-)
+const server = makeServer(makeApp(deps), {
+  headersTimeout: 10_000,
+  requestTimeout: 120_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+})
 const nodes = makeNodeSessions()
 const grpc = [
   ...(config.GRPC_PORT === 0 ? [] : [openGrpc(deps, nodes)]),

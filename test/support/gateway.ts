@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { makeAuth } from '../../api/auth/auth.ts'
 import { makeApp } from '../../api/http/app.ts'
+import { makeServer } from '../../api/http/make-server.ts'
 import { makeBlobLinks } from '../../api/blobs/blob-links.ts'
 import { makeGatewayStop } from '../../api/gateway-stop.ts'
 import { gatewayOptions } from '../../api/gateway-config.ts'
@@ -96,7 +96,7 @@ export async function openTestGateway(
     isStopping: () => stop.isStopping(),
     closing: stop.closing,
   }
-  const server = createServer(makeApp(gateway)).listen(0, '127.0.0.1')
+  const server = makeServer(makeApp(gateway), {}).listen(0, '127.0.0.1')
   await Promise.all([once(server, 'listening'), watch.start(), taskNeeds.start()])
   cleanUp(async () => {
     await Promise.all([watch.stop(), taskNeeds.stop()])
