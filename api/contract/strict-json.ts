@@ -50,6 +50,8 @@ interface Level {
 /** Walks through text that JSON.parse has accepted, so that syntax needs no checking here. */
 function inspect(text: string, limits: JsonLimits): void {
   const levels: Level[] = []
+  // Only an escape can bring a NUL or half of a surrogate pair into text that was UTF-8 and is JSON, or a quote into a string.
+  const isPlain = !text.includes('\\')
   let keyCount = 0
   let isKeyNext = false
   let at = 0
@@ -81,11 +83,11 @@ function inspect(text: string, limits: JsonLimits): void {
         break
       }
       case '"': {
-        const end = endOfString(text, at)
-        const content = readString(text, at, end)
+        const end = isPlain ? text.indexOf('"', at + 1) : endOfString(text, at)
         const level = levels.at(-1)
         if (isKeyNext && level?.keys) {
           isKeyNext = false
+          const content = readString(text, at, end)
           level.key = content
           if (level.keys.has(content)) throw invalid(path(), 'appears twice in its object')
           if (content === '__proto__') throw invalid(path(), 'is a name that is not allowed')
@@ -93,17 +95,16 @@ function inspect(text: string, limits: JsonLimits): void {
             throw invalid(path(), `is one of more than ${String(limits.maxKeys)} names`)
           level.keys.add(content)
         }
-        if (content.includes('\0')) throw invalid(path(), 'holds a NUL character')
-        if (!content.isWellFormed())
-          throw invalid(path(), 'holds half of a surrogate pair, which is not valid Unicode')
+        const problem = isPlain ? undefined : stringProblem(readString(text, at, end))
+        if (problem) throw invalid(path(), problem)
         at = end + 1
         break
       }
       default:
         if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
           const end = endOfNumber(text, at)
-          const problem = numberProblem(text.slice(at, end))
-          if (problem) throw invalid(path(), problem)
+          const misfit = numberProblem(text.slice(at, end))
+          if (misfit) throw invalid(path(), misfit)
           at = end
         } else at++
     }
@@ -126,10 +127,18 @@ function readString(text: string, start: number, end: number): string {
   return raw.includes('\\') ? (JSON.parse(text.slice(start, end + 1)) as string) : raw
 }
 
+function stringProblem(content: string): string | undefined {
+  if (content.includes('\0')) return 'holds a NUL character'
+  if (!content.isWellFormed()) return 'holds half of a surrogate pair, which is not valid Unicode'
+  return undefined
+}
+
+const numberFromHere = /[-+.eE0-9]*/y
+
 function endOfNumber(text: string, start: number): number {
-  let at = start
-  while (at < text.length && /[-+.eE0-9]/.test(text[at] ?? '')) at++
-  return at
+  numberFromHere.lastIndex = start
+  numberFromHere.test(text)
+  return numberFromHere.lastIndex
 }
 
 function numberProblem(text: string): string | undefined {
