@@ -50,9 +50,11 @@ export function answer(
   const all: string[] = []
   const named = headersFor(context, headers)
   for (const name in named) all.push(name, named[name] ?? '')
-  all.push('Content-Length', String(Buffer.byteLength(text)))
+  const bytes = Buffer.byteLength(text)
+  all.push('Content-Length', String(bytes))
   response.writeHead(status, all)
-  response.end(text)
+  // Where each character is one byte, Latin-1 is the same bytes and quicker written.
+  response.end(text, bytes === text.length ? 'latin1' : 'utf8')
 }
 
 /** For those who write the response themselves: what every answer carries. */

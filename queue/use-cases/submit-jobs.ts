@@ -204,7 +204,11 @@ function asJob(job: NewJob, accepted: Exclude<Answer, { kind: 'known' }>): Job {
     cancelRequestedAt: null,
     createdAt: accepted.createdAt,
     // As the statement reckons it, whose now() is the time of acceptance.
-    dueAt: job.spec.runAt ?? new Date(accepted.createdAt.getTime() + job.spec.delayMs),
+    dueAt:
+      job.spec.runAt ??
+      (job.spec.delayMs === 0
+        ? accepted.createdAt
+        : new Date(accepted.createdAt.getTime() + job.spec.delayMs)),
     startedAt: null,
     finishedAt: null,
   }

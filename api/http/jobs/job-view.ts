@@ -2,6 +2,17 @@ import type { BlobRef } from '../../../queue/domain/blob.ts'
 import type { Job } from '../../../queue/domain/job.ts'
 import type { BlobLinks } from '../../blobs/blob-links.ts'
 
+let lastInstant = { at: new Date(NaN), text: '' }
+
+/** As RFC 3339 has it. Jobs that were stored together share an instant, and one is written for each only once. */
+function textOf(at: Date): string
+function textOf(at: Date | null): string | null
+function textOf(at: Date | null): string | null {
+  if (!at) return null
+  if (at !== lastInstant.at) lastInstant = { at, text: at.toISOString() }
+  return lastInstant.text
+}
+
 /** A job as clients see it. */
 export function toJobView(job: Job, links: BlobLinks) {
   const refOf = (ref: BlobRef, what: string) => ({
@@ -9,6 +20,9 @@ export function toJobView(job: Job, links: BlobLinks) {
     sha256: ref.sha256,
     url: links.pathOf({ ref, filename: `${job.id}-${what}.json` }),
   })
+  const createdAt = textOf(job.createdAt)
+  const startedAt = textOf(job.startedAt)
+  const finishedAt = textOf(job.finishedAt)
   return {
     id: job.id,
     state: job.state,
@@ -33,16 +47,16 @@ export function toJobView(job: Job, links: BlobLinks) {
     nodeId: job.nodeId,
     replayOf: job.replayOf,
     cachedFrom: job.cachedFrom,
-    cancelRequestedAt: job.cancelRequestedAt,
-    createdAt: job.createdAt,
-    startedAt: job.startedAt,
-    finishedAt: job.finishedAt,
+    cancelRequestedAt: textOf(job.cancelRequestedAt),
+    createdAt,
+    startedAt,
+    finishedAt,
     timestamps: {
-      createdAt: job.createdAt,
-      dueAt: job.dueAt,
-      expiresAt: job.expiresAt,
-      startedAt: job.startedAt,
-      finishedAt: job.finishedAt,
+      createdAt,
+      dueAt: textOf(job.dueAt),
+      expiresAt: textOf(job.expiresAt),
+      startedAt,
+      finishedAt,
     },
   }
 }
