@@ -113,7 +113,7 @@ export async function acceptJobs(
   })
 }
 
-/** As the statements that accept jobs read it. */
+/** As the statements that accept jobs read it. What is null is left out: Postgres would look at each name of each job. */
 export const toInput = (
   { id, tenant, userId, spec, payloadRef, idempotency, cacheKey }: NewJob,
   deliveryId?: string,
@@ -124,30 +124,30 @@ export const toInput = (
   task: spec.task,
   tier: spec.tier,
   priority: spec.priority,
-  payload: payloadRef ? null : spec.payload,
+  payload: payloadRef ? undefined : spec.payload,
   payload_ref: payloadRef,
   cpu: spec.resources.cpu,
   memory_mb: spec.resources.memoryMb,
   gpu: spec.resources.gpu,
   resources_from: spec.resourcesFrom,
-  run_at: spec.runAt,
+  run_at: spec.runAt ?? undefined,
   delay_ms: spec.delayMs,
   timeout_ms: spec.timeoutMs,
-  expires_at: spec.expiresAt,
+  expires_at: spec.expiresAt ?? undefined,
   max_attempts: spec.retry.maxAttempts,
   backoff_ms: spec.retry.backoffMs,
   backoff_strategy: spec.retry.strategy,
   escalate_tier: spec.retry.escalateTier ?? false,
   labels: spec.labels,
-  replay_of: spec.replayOf,
-  idempotency_key: idempotency?.key ?? null,
+  replay_of: spec.replayOf ?? undefined,
+  idempotency_key: idempotency?.key,
   body_hash: bytea(idempotency?.bodyHash),
   cache_key: bytea(cacheKey),
   delivery_id: deliveryId,
 })
 
-const bytea = (bytes: Buffer | null | undefined): string | null =>
-  bytes ? `\\x${bytes.toString('hex')}` : null
+const bytea = (bytes: Buffer | null | undefined): string | undefined =>
+  bytes ? `\\x${bytes.toString('hex')}` : undefined
 
 interface KnownKey {
   user_id: string
