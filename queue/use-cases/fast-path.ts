@@ -63,10 +63,9 @@ export function makeFastPath(deps: FastPathDeps): FastPath {
       if (!deps.deliveries.isConnected()) return { openTiers: new Map(), deliveryIds: new Map() }
       const { nodes } = await fleet().catch(() => ({ nodes: [] }))
       const rooms = deps.tiers.map(({ name }) => [name, slotsOf(nodes, name) * jobsPerSlot] as const)
-      return {
-        openTiers: new Map(rooms.filter(([, most]) => most > 0)),
-        deliveryIds: jobs.length > 1 ? packBrief(jobs, sizes) : new Map(),
-      }
+      const openTiers = new Map(rooms.filter(([, most]) => most > 0))
+      const isShared = openTiers.size > 0 && jobs.length > 1
+      return { openTiers, deliveryIds: isShared ? packBrief(jobs, sizes) : new Map() }
     },
     deliver(jobs, { deliveryIds }) {
       if (jobs.length > 0)

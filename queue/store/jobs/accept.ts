@@ -38,11 +38,37 @@ export const inputColumns = `
       delay_ms bigint, timeout_ms integer, expires_at timestamptz, max_attempts smallint, backoff_ms integer, backoff_strategy text, escalate_tier boolean, labels jsonb, replay_of uuid,
       idempotency_key text, body_hash bytea, payload_ref jsonb, cache_key bytea, resources_from text`
 
-const statement = `
+/** What a statement that accepts jobs has to see to. What it need not, it leaves out: Postgres sets up each part anew for each statement, and statements carry a few jobs each. */
+interface Duties {
+  /** Some job has an idempotency key. */
+  hasKeys: boolean
+  /** Some tier is open. */
+  hasLane: boolean
+}
+
+const textFor = ({ hasKeys, hasLane }: Duties): string => `
   WITH input AS (
-    -- One JSON document: the driver writes it several times faster than arrays. Its null in a column is SQL's, also where a payload is null.
+    -- One JSON document: the driver writes it several times faster than arrays. A name that is absent is SQL's null, also where a payload is null.
     SELECT * FROM json_to_recordset($1::json) AS t(${inputColumns}, delivery_id uuid)
-  ), keyed AS (
+  )${hasKeys ? keyed : ''}${hasLane ? openTiers : ''}, new AS (
+    SELECT input.*, due_at, due_at <= now() AS is_due${hasLane ? place : ''}
+    FROM input, LATERAL (SELECT coalesce(run_at, now() + delay_ms * interval '1 millisecond') AS due_at) AS due
+    ${hasKeys ? 'WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)' : ''}
+  ), inserted AS (
+    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
+                      labels, replay_of, payload_ref, cache_key, resources_from, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq, format_version)
+    SELECT id, tenant, user_id, task, new.tier, ${hasLane ? "CASE WHEN is_queued THEN 'queued' ELSE 'pending' END" : "'pending'"}, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu,
+           timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, resources_from, due_at, is_due,
+           ${hasLane ? 'is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN coalesce(delivery_id, id) END, 1 + is_queued::integer' : '0, NULL, NULL, 1'}, ${formatToWrite()}
+    FROM new${hasLane ? ' LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast' : ''}
+    RETURNING id, state, created_at, tenant, task
+  ), event_rows AS (
+    INSERT INTO job_events (job_id, seq, state, tenant, task)
+    SELECT id, 1, 'pending', tenant, task FROM inserted${hasLane ? " UNION ALL SELECT id, 2, 'queued', NULL, NULL FROM inserted WHERE state = 'queued'" : ''}
+  )
+  SELECT id, state, created_at FROM inserted`
+
+const keyed = `, keyed AS (
     -- In key order, so that two batches with the same keys can't wait for each other.
     INSERT INTO idempotency_keys AS known (user_id, key, body_hash, job_id)
     SELECT DISTINCT ON (user_id, idempotency_key) user_id, idempotency_key, body_hash, id FROM input
@@ -50,29 +76,30 @@ const statement = `
     ON CONFLICT (user_id, key) DO UPDATE SET body_hash = excluded.body_hash, job_id = excluded.job_id, created_at = now()
       WHERE known.created_at < now() - interval '24 hours'
     RETURNING job_id
-  ), open_tiers AS (
+  )`
+
+const openTiers = `, open_tiers AS (
     -- Where nothing that is ready waits, so that nobody is overtaken; what there is room for.
     SELECT tier, most - (SELECT count(*) FROM (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'queued' LIMIT most) AS window_jobs) AS room
     FROM unnest($2::text[], $3::integer[]) AS open(tier, most)
     WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'pending' AND ready)
-  ), new AS (
-    SELECT input.*, due_at, due_at <= now() AS is_due,
-           row_number() OVER (PARTITION BY tier, due_at <= now() ORDER BY priority DESC, id) AS place
-    FROM input, LATERAL (SELECT coalesce(run_at, now() + delay_ms * interval '1 millisecond') AS due_at) AS due
-    WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM keyed)
-  ), inserted AS (
-    INSERT INTO jobs (id, tenant, user_id, task, tier, state, priority, payload, cpu, memory_mb, gpu, timeout_ms, expires_at, max_attempts, backoff_ms, backoff_strategy, escalate_tier,
-                      labels, replay_of, payload_ref, cache_key, resources_from, due_at, ready, dispatch_seq, dispatched_at, delivery_id, event_seq, format_version)
-    SELECT id, tenant, user_id, task, new.tier, CASE WHEN is_queued THEN 'queued' ELSE 'pending' END, priority, coalesce(payload, 'null'), cpu, memory_mb, gpu, timeout_ms, expires_at,
-           max_attempts, backoff_ms, backoff_strategy, escalate_tier, labels, replay_of, payload_ref, cache_key, resources_from, due_at, is_due,
-           is_queued::integer, CASE WHEN is_queued THEN now() END, CASE WHEN is_queued THEN coalesce(delivery_id, id) END, 1 + is_queued::integer, ${formatToWrite()}
-    FROM new LEFT JOIN open_tiers ON open_tiers.tier = new.tier, LATERAL (SELECT is_due AND place <= coalesce(room, 0) AS is_queued) AS fast
-    RETURNING id, state, created_at, tenant, task
-  ), event_rows AS (
-    INSERT INTO job_events (job_id, seq, state, tenant, task)
-    SELECT id, 1, 'pending', tenant, task FROM inserted UNION ALL SELECT id, 2, 'queued', NULL, NULL FROM inserted WHERE state = 'queued'
-  )
-  SELECT id, state, created_at FROM inserted`
+  )`
+
+const place = `,
+           row_number() OVER (PARTITION BY tier, due_at <= now() ORDER BY priority DESC, id) AS place`
+
+const statements = [false, true].flatMap((hasKeys) =>
+  [false, true].map((hasLane) => ({
+    ...{ hasKeys, hasLane, text: textFor({ hasKeys, hasLane }) },
+    name: `accept-jobs${hasKeys ? '-with-keys' : ''}${hasLane ? '-on-lane' : ''}`,
+  })),
+)
+
+function statementFor({ hasKeys, hasLane }: Duties): { name: string; text: string } {
+  const found = statements.find((one) => one.hasKeys === hasKeys && one.hasLane === hasLane)
+  if (!found) throw new Error('There is a statement for all duties.')
+  return found
+}
 
 /**
  * T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. Due jobs may be queued
@@ -81,16 +108,20 @@ const statement = `
 export async function acceptJobs(
   postgres: Pick<Postgres, 'query'>,
   jobs: readonly NewJob[],
-  { openTiers, deliveryIds }: FastLane = closedLane,
+  { openTiers: open, deliveryIds }: FastLane = closedLane,
 ): Promise<Accepted[]> {
+  const hasLane = open.size > 0
+  const { name, text } = statementFor({
+    hasKeys: jobs.some(({ idempotency }) => idempotency !== null),
+    hasLane,
+  })
   const rows = await postgres.query<{ id: string; state: JobState; created_at: Date }>(
-    statement,
+    text,
     [
       JSON.stringify(jobs.map((job) => toInput(job, deliveryIds.get(job.id)))),
-      [...openTiers.keys()],
-      [...openTiers.values()],
+      ...(hasLane ? [[...open.keys()], [...open.values()]] : []),
     ],
-    'accept-jobs',
+    name,
   )
   const accepted = new Map(rows.map((row) => [row.id, row]))
   const known =
