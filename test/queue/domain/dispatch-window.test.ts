@@ -30,10 +30,10 @@ test('it is filled up before it is empty', () => {
   )
 })
 
-test('a delivery is about a tenth of a second of work and at most 32 jobs, and 5 ms of work while slots may be free', () => {
+test('a delivery is about a tenth of a second of work and at most 128 jobs, and 5 ms of work while slots may be free', () => {
   const sizes = [0, 0.5, 3.1, 10, 50, 60, 99, 5000].map((serviceMs) => deliverySize(serviceMs))
-  expect(sizes.map(({ most }) => most)).toEqual([32, 32, 32, 10, 2, 1, 1, 1])
-  expect(sizes.map(({ brief }) => brief)).toEqual([32, 10, 1, 1, 1, 1, 1, 1])
+  expect(sizes.map(({ most }) => most)).toEqual([128, 128, 32, 10, 2, 1, 1, 1])
+  expect(sizes.map(({ brief }) => brief)).toEqual([50, 10, 1, 1, 1, 1, 1, 1])
 })
 
 test('jobs travel alone while slots may be free', () => {
