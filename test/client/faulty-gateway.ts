@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { cleanUp } from '../support/clean-up.ts'
+import { listen } from '../support/listen.ts'
 
 /** What is done to a request: it passes, or */
 export type Fault =
@@ -39,17 +38,10 @@ export async function openFaultyGateway(target: string): Promise<FaultyGateway> 
     requests.push({ line, headers: incoming.headers })
     const fault = plans.find(({ matches, faults }) => faults.length > 0 && matches.test(line))?.faults.shift()
     serve(target, incoming, outgoing, fault ?? 'pass')
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
   })
-  const address = server.address()
-  if (typeof address !== 'object' || !address) throw new Error('The proxy has no port.')
+  const { address } = await listen(server)
   return {
-    url: `http://127.0.0.1:${String(address.port)}`,
+    url: `http://${address}`,
     requests,
     plan(matches, faults) {
       plans.push({ matches, faults: [...faults] })

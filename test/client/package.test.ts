@@ -1,5 +1,4 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -10,6 +9,7 @@ import { cleanUp } from '../support/clean-up.ts'
 import { runCli } from '../support/cli.ts'
 import { pageTest } from '../support/page-test.ts'
 import { type Platform, startPlatform } from '../support/platform.ts'
+import { listen } from '../support/listen.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** Packs, and installs what was packed, on a machine that does much else. */
@@ -185,15 +185,8 @@ async function servePages(): Promise<string> {
     const path = join(folder, 'node_modules/noodle-client/dist', pathname.slice('/client/'.length))
     response.setHeader('Content-Type', isModule ? 'text/javascript' : 'text/html')
     response.end(isModule ? readFileSync(path) : '<!doctype html><title>A page</title>')
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
   })
-  const address = server.address()
-  return `http://127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`
+  return `http://${(await listen(server)).address}`
 }
 
 pageTest(

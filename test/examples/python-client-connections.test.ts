@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { expect } from '@jest/globals'
 import { hashPassword } from '../../api/auth/password.ts'
-import { cleanUp } from '../support/clean-up.ts'
 import { openCuttingProxy } from '../support/cutting-proxy.ts'
 import { openTestGateway } from '../support/gateway.ts'
+import { listen } from '../support/listen.ts'
 import { runClient } from '../support/python-client.ts'
 import { pythonTest } from '../support/python-test.ts'
 
@@ -77,15 +76,8 @@ async function openScripted(answers: Script[]): Promise<{ url: string; atMs: num
     }
     atMs.push(performance.now())
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(body)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
   })
-  const address = server.address()
-  return { url: `http://127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`, atMs }
+  return { url: `http://${(await listen(server)).address}`, atMs }
 }
 
 pythonTest('what passes is tried again, no sooner than asked and no longer than patience lasts', async () => {
@@ -136,14 +128,7 @@ pythonTest(
   'a gateway that says nothing, and one that is not there, are told apart; a token is asked for again when it is refused',
   async () => {
     const { url: gateway, tokenOf } = await openTestGateway()
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    cleanUp(() => {
-      silent.closeAllConnections()
-      silent.close()
-    })
-    const address = silent.address()
-    const port = String(typeof address === 'object' ? address?.port : 0)
+    const silent = await listen(createServer(() => undefined))
     const told = await runClient(
       `
 def failure(client):
@@ -154,7 +139,7 @@ def source():
     given.append(1)
     return "stale" if len(given) == 1 else token
 client = Client(url, token=source)
-tell([failure(Client("http://127.0.0.1:${port}", token="t", timeout=0.2, patience=0.3)),
+tell([failure(Client("http://${silent.address}", token="t", timeout=0.2, patience=0.3)),
       failure(Client("http://127.0.0.1:1", token="t", patience=0)), len(list(client.jobs())), len(list(client.jobs())), len(given)])
 `,
       { URL: gateway, TOKEN: await tokenOf('user') },

@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { every } from '../../core/every.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { cleanUp } from './clean-up.ts'
+import { listen } from './listen.ts'
 
 /** How often each gateway is asked; ten seconds in deploy/haproxy. */
 const healthMs = 50
@@ -55,17 +55,10 @@ export async function openBalancer(ports: readonly number[]): Promise<{ url: str
     onward.end(body)
   }
 
-  server.listen(0, '127.0.0.1')
-  await Promise.all([once(server, 'listening'), check.start()])
-  cleanUp(async () => {
-    await check.stop()
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('No port was given.')
-  return { url: `http://127.0.0.1:${String(address.port)}` }
+  const { address } = await listen(server)
+  await check.start()
+  cleanUp(() => check.stop())
+  return { url: `http://${address}` }
 }
 
 async function readBody(incoming: IncomingMessage): Promise<Buffer> {

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from 'node:http'
-import { cleanUp } from './clean-up.ts'
+import { listen } from './listen.ts'
 
 /** What becomes of a request: cut off before the gateway hears of it, after it has acted, or within its answer. */
 export type Fate = 'pass' | 'before' | 'after' | 'within'
@@ -33,17 +32,10 @@ export async function openCuttingProxy(
     seen.push({ method, path, headers, fate })
     if (fate === 'before') request.socket.destroy()
     else forward(target, request, response, fate)
-  }).listen(0, '127.0.0.1')
-  server.on('connection', () => connections++)
-  await once(server, 'listening')
-  cleanUp(async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
   })
-  const address = server.address()
-  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
-  return { url: `http://127.0.0.1:${String(port)}`, seen, connections: () => connections }
+  server.on('connection', () => connections++)
+  const { address } = await listen(server)
+  return { url: `http://${address}`, seen, connections: () => connections }
 }
 
 function forward(target: string, request: IncomingMessage, response: ServerResponse, fate: Fate): void {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { makeAuth } from '../../api/auth/auth.ts'
 import { makeApp } from '../../api/http/app.ts'
 import { makeServer } from '../../api/http/make-server.ts'
@@ -21,6 +20,7 @@ import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
 import { makeScalingPolicies } from '../../queue/use-cases/scaling-policies.ts'
 import { makeTaskNeeds } from '../../queue/use-cases/task-needs.ts'
 import { cleanUp } from './clean-up.ts'
+import { listen } from './listen.ts'
 import { openTestQueue } from './test-queue.ts'
 
 export interface Answer {
@@ -96,16 +96,10 @@ export async function openTestGateway(
     isStopping: () => stop.isStopping(),
     closing: stop.closing,
   }
-  const server = makeServer(makeApp(gateway), {}).listen(0, '127.0.0.1')
-  await Promise.all([once(server, 'listening'), watch.start(), taskNeeds.start()])
-  cleanUp(async () => {
-    await Promise.all([watch.stop(), taskNeeds.stop()])
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  })
-  const address = server.address()
-  const url = `http://127.0.0.1:${String(typeof address === 'object' && address ? address.port : 0)}`
+  const { address } = await listen(makeServer(makeApp(gateway), {}))
+  await Promise.all([watch.start(), taskNeeds.start()])
+  cleanUp(() => Promise.all([watch.stop(), taskNeeds.stop()]))
+  const url = `http://${address}`
 
   async function aUser(role: Role, tenant = 'default'): Promise<User> {
     const id = deps.newId()

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { cleanUp } from './clean-up.ts'
+import { listen } from './listen.ts'
 
 /** Stands before one of several servers, like a load balancer that is told where to go. */
 export interface SwitchingProxy {
@@ -35,16 +34,10 @@ export async function openSwitchingProxy(first: string): Promise<SwitchingProxy>
           open.delete(socket)
           other.destroy()
         })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    for (const socket of open) socket.destroy()
-    server.close()
-    await once(server, 'close')
   })
-  const address = server.address()
+  const { address } = await listen(server)
   return {
-    address: `127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`,
+    address,
     leadTo: (other) => (target = other),
     goDeaf() {
       for (const socket of open) socket.unpipe().pause()

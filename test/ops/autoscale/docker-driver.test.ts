@@ -1,5 +1,4 @@
-import { createServer, type Socket } from 'node:net'
-import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { expect } from '@jest/globals'
 import { type Logger, silentLogger } from '../../../core/logger.ts'
 import { makeAutoscaler } from '../../../ops/autoscale/autoscaler.ts'
@@ -12,6 +11,7 @@ import { openCuttingProxy } from '../../support/cutting-proxy.ts'
 import { openTestQueue } from '../../support/test-queue.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { aDockerProject, projectTest } from './a-docker-project.ts'
+import { listen } from '../../support/listen.ts'
 
 const image = useTestImage()
 /** For tests in which no call hangs. */
@@ -215,20 +215,13 @@ projectTest('workers that can not come up are not made one after another', async
 })
 
 projectTest('an engine that hangs or is away is an error in time, and never no nodes', async () => {
-  const held: Socket[] = []
-  const deaf = createServer((socket) => held.push(socket)).listen(0, '127.0.0.1')
-  await once(deaf, 'listening')
-  const { port } = deaf.address() as { port: number }
-  const hanging = makePatient(aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }), 100)
+  const deaf = await listen(createServer())
+  const hanging = makePatient(aDriver('p', { address: `tcp://${deaf.address}` }), 100)
   await expect(hanging.list('small')).rejects.toThrow('did not answer within 100 ms')
   await expect(hanging.start('small')).rejects.toThrow('did not answer within 100 ms')
   expect(hanging.unanswered('small')).toBe(1)
-  for (const socket of held) socket.destroy()
-  deaf.close()
-  await once(deaf, 'close')
-  await expect(
-    aDriver('p', { address: `tcp://127.0.0.1:${String(port)}` }).list('small', life),
-  ).rejects.toThrow()
+  await deaf.close()
+  await expect(aDriver('p', { address: `tcp://${deaf.address}` }).list('small', life)).rejects.toThrow()
 })
 
 projectTest('a tier without a container to copy says how to get one', async () => {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../../core/logger.ts'
@@ -11,6 +10,7 @@ import { cleanUp } from '../../support/clean-up.ts'
 import { engine, useTestImage } from '../../support/container-test.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { aDockerProject, projectTest } from './a-docker-project.ts'
+import { listen } from '../../support/listen.ts'
 
 const image = useTestImage()
 const life = new AbortController().signal
@@ -209,20 +209,16 @@ projectTest('the gate makes copies of workers to the letter', async () => {
 })
 
 test('while the engine is away or hangs the gate says so, in time', async () => {
-  const deaf = createServer(() => undefined).listen(0, '127.0.0.1')
-  await once(deaf, 'listening')
-  const { port } = deaf.address() as { port: number }
+  const deaf = await listen(createServer(() => undefined))
   const gate = makeEngineGate({
     ...{ port: 0, host: '127.0.0.1', log: silentLogger, project: () => Promise.resolve('p') },
-    ask: makeAskEngine(`tcp://127.0.0.1:${String(port)}`, 100),
+    ask: makeAskEngine(`tcp://${deaf.address}`, 100),
   })
   cleanUp(() => gate.stop())
   await gate.start()
   const url = `http://127.0.0.1:${String(gate.port())}`
   const said = { status: 502, text: expect.stringContaining('does not answer') }
   expect(await ask(url, 'GET', '/containers/json')).toEqual(said)
-  deaf.closeAllConnections()
-  deaf.close()
-  await once(deaf, 'close')
+  await deaf.close()
   expect(await ask(url, 'GET', '/containers/json')).toEqual(said)
 })

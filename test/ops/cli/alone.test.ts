@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -10,8 +9,8 @@ import { judgeTier } from '../../../ops/cli/doctor/check-consumption.ts'
 import { judgeLedger } from '../../../ops/cli/doctor/check-ledger.ts'
 import { checkNode } from '../../../ops/cli/doctor/check-process.ts'
 import type { Finding } from '../../../ops/cli/doctor/finding.ts'
-import { cleanUp } from '../../support/clean-up.ts'
 import { aFolder, runCli } from '../../support/cli.ts'
+import { listen } from '../../support/listen.ts'
 
 /*
  * What the command line does without a platform.
@@ -58,14 +57,7 @@ test('doctor asks who has the port of the gateway', async () => {
     response.end(JSON.stringify(ready))
   })
   let readyStatus = 200
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    server.close()
-    await once(server, 'close')
-  })
-  const address = server.address()
-  const port = String(typeof address === 'object' ? address?.port : 0)
+  const port = String((await listen(server)).port)
   const env = { NOODLE_HOME: aFolder(), PORT: port, HOST: '127.0.0.1' }
   const ours = await runCli(['doctor'], { env })
   expect(ours.stdout).toMatch(/ok +gateway: Noodle 9\.9\.9 at \S+ is ready\./)

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../../core/logger.ts'
 import { listMigrations, migrate, migrateWhenUp } from '../../../queue/store/migrate.ts'
-import { cleanUp } from '../../support/clean-up.ts'
+import { listen } from '../../support/listen.ts'
 import { blankDatabase } from '../../support/test-database.ts'
 
 test('of several processes that start at once, one migrates and the others find it done', async () => {
@@ -29,17 +28,11 @@ test('a process that starts while Postgres does not answer waits for it', async 
     const postgres = connect(Number(port), hostname)
     client
       .on('error', () => undefined)
+      .on('close', () => postgres.destroy())
       .pipe(postgres.on('error', () => undefined))
       .pipe(client)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    for (const socket of open) socket.destroy()
-    server.close()
-    await once(server, 'close')
   })
-  const address = server.address()
-  url.host = `127.0.0.1:${String(typeof address === 'object' ? address?.port : 0)}`
+  url.host = (await listen(server)).address
   url.searchParams.set('connectionTimeoutMillis', '200')
   await migrateWhenUp(url.href, silentLogger)
   expect(await migrate(url.href)).toMatchObject({ applied: [] })

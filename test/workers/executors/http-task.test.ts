@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { cleanUp } from '../../support/clean-up.ts'
 import { waitFor } from '../../support/wait-for.ts'
 import { aFolder } from '../a-run.ts'
 import { allowedHost, openHttp, serve } from './http-server.ts'
+import { listen } from '../../support/listen.ts'
 
 test('a call without anything else is a GET, and tells status, headers and body', async () => {
   const { url, seen } = await serve(allowedHost, (_, response) => {
@@ -283,15 +283,7 @@ certificateTest(
       if (request.url === '/down') response.writeHead(302, { location: 'http://api.example/' })
       response.end('safe')
     })
-    server.listen(0, allowedHost)
-    await once(server, 'listening')
-    cleanUp(async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    })
-    const address = server.address()
-    const port = String(typeof address === 'object' ? address?.port : 0)
+    const port = String((await listen(server, allowedHost)).port)
     const { run } = openHttp({ names: { 'api.example': [allowedHost], 'other.example': [allowedHost] } })
     const url = `https://api.example:${port}/`
 

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import { once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import { credentials } from '@grpc/grpc-js'
 import { silentLogger } from '../../../core/logger.ts'
@@ -11,6 +10,7 @@ import { anS3Server } from '../../queue/store/blobs/an-s3-server.ts'
 import { cleanUp } from '../../support/clean-up.ts'
 import { openTestGrpcGateway } from '../../support/grpc.ts'
 import { dispatchJobs } from '../../support/test-queue.ts'
+import { listen } from '../../support/listen.ts'
 
 const payload = { large: 'x'.repeat(100_000) }
 
@@ -86,18 +86,11 @@ test('a link that leads nowhere, to something else, or in the clear where all el
 })
 
 test('an object store that can not be reached from the node, or that is silent, costs one try', async () => {
-  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
-  await once(silent, 'listening')
-  cleanUp(() => {
-    silent.closeAllConnections()
-    silent.close()
-  })
-  const { port } = silent.address() as { port: number }
-  const { read } = await aRun({ S3_LINK_ENDPOINT: `http://127.0.0.1:${String(port)}` })
+  const silent = await listen(createServer(() => undefined))
+  const { read } = await aRun({ S3_LINK_ENDPOINT: `http://${silent.address}` })
   const reader = aReader()
   for (let tries = 0; tries < 2; tries++) expect(await read(reader)).toEqual({ byLink: 0, byGateway: 1 })
-  silent.closeAllConnections()
-  silent.close()
+  await silent.close()
   expect(await read()).toEqual({ byLink: 0, byGateway: 1 })
 })
 

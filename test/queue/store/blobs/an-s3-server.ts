@@ -1,10 +1,10 @@
 import S3rver from '@20minutes/s3rver'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cleanUp } from '../../../support/clean-up.ts'
+import { listen } from '../../../support/listen.ts'
 
 export interface S3Server {
   /** As configuration. */
@@ -40,20 +40,13 @@ export async function anS3Server(): Promise<S3Server> {
     if (broken.status !== undefined && broken.which.test(url)) response.writeHead(broken.status).end()
     else if (ofBucket.test(url)) serve(request, response)
     else serveStrictly(request, response)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(async () => {
-    server.close()
-    server.closeAllConnections()
-    await once(server, 'close')
-    rmSync(directory, { recursive: true })
   })
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
+  cleanUp(() => rmSync(directory, { recursive: true }))
+  const { address } = await listen(server)
   return {
     settings: {
       S3_BUCKET: bucket,
-      S3_ENDPOINT: `http://127.0.0.1:${String(port)}`,
+      S3_ENDPOINT: `http://${address}`,
       S3_ACCESS_KEY_ID: 'S3RVER',
       S3_SECRET_ACCESS_KEY: 'S3RVER',
     },
