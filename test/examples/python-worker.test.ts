@@ -177,7 +177,10 @@ grpcPythonTest(
       body: { task: 'hold', payload: { file: join(folder, 'go') } },
     })
     const state = async () => (await platform.call('GET', `/v1/jobs/${held.body.id}`, { token })).body.state
-    await waitFor(async () => (await state()) === 'running')
+    // By its effect: a claim that has not reached the worker yet is handed back by the gateway, later and for another reason.
+    await waitFor(() => readEffects(EFFECTS).some(({ id }) => id === held.body.id), {
+      what: 'the job to be held',
+    })
     worker.kill('SIGTERM')
     expect({ code: await worker.exited, output: worker.output() }).toMatchObject({ code: 0 })
     const { body } = await platform.call('GET', `/v1/jobs/${held.body.id}/events`, { token })
