@@ -40,9 +40,12 @@ hearSignals({
   endOfTerminal: reload,
 })
 
+const running = new Set<NodeProcess>()
+let reloads = 0
 const run = (name: string, main: string, allowedMs: number): Promise<Kept<NodeProcess>> =>
-  keep({ print, giveUp, stopSignal: stopping.signal }, name, (signal) =>
-    startNodeProcess(
+  keep({ print, giveUp, stopSignal: stopping.signal }, name, async (signal) => {
+    const before = reloads
+    const process = await startNodeProcess(
       {
         main: join(import.meta.dirname, '..', main),
         env: {},
@@ -50,8 +53,13 @@ const run = (name: string, main: string, allowedMs: number): Promise<Kept<NodePr
         killSignal: killing.signal,
       },
       signal,
-    ),
-  )
+    )
+    running.add(process)
+    void process.ended.then(() => running.delete(process))
+    // It may have read its configuration before it changed.
+    if (reloads > before) process.reload()
+    return process
+  })
 
 const ops = run('ops', 'ops/main.ts', 0)
 const gateway = run('gateway', 'api/main.ts', config.SHUTDOWN_DELAY_MS)
@@ -68,11 +76,7 @@ await Promise.all([gatewayStopped, stop(ops)])
 log.info('process stopped')
 process.exit(exitCode)
 
-/** One that is just starting reads its configuration by itself. */
 function reload(): void {
-  for (const part of [ops, gateway])
-    void part.then(
-      (kept) => kept.current().reload(),
-      () => undefined,
-    )
+  reloads++
+  for (const part of running) part.reload()
 }

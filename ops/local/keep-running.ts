@@ -11,8 +11,6 @@ export interface Running {
 export interface Kept<T extends Running> {
   /** The one that was started first. */
   first: T
-  /** The one that runs now, or ran last. */
-  current(): T
   /** Ends it for good. Twice is harmless. */
   stop(): Promise<void>
 }
@@ -73,7 +71,6 @@ export async function keepRunning<T extends Running>(options: KeepRunningOptions
 
   return {
     first,
-    current: () => current,
     async stop() {
       stopping.abort()
       await current.stop()
