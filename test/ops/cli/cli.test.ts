@@ -161,11 +161,15 @@ test('cancel and replay tell of each job by itself', async () => {
 
 test('tiers and nodes show what is there; drain stops a node from taking jobs', async () => {
   const second = await platform.startWorker({ TIER: 'medium', NODE_ID: 'two' })
-  expect((await json('tiers')).items).toMatchObject([
-    { tier: 'small', replicas: { ready: 1 } },
-    { tier: 'medium', replicas: { ready: 1 } },
-    { tier: 'heavy', replicas: { ready: 0 } },
-  ])
+  // A gateway looks at the nodes once a second.
+  await waitFor(async () => {
+    expect((await json('tiers')).items).toMatchObject([
+      { tier: 'small', replicas: { ready: 1 } },
+      { tier: 'medium', replicas: { ready: 1 } },
+      { tier: 'heavy', replicas: { ready: 0 } },
+    ])
+    return true
+  })
   expect((await cli('nodes')).stdout).toMatch(/^one +ready +small/m)
   expect((await json('drain', 'two')).items).toMatchObject([{ id: 'two', state: 'draining' }])
   expect(await cli('drain', 'three')).toMatchObject({ code: 1, stderr: expect.stringContaining('three') })
