@@ -1,29 +1,18 @@
 import type { BlobRef } from '../../domain/blob.ts'
 import type { ClaimedJob, Json } from '../../domain/job.ts'
-import type { RetryPolicy } from '../../domain/retry-policy.ts'
 import type { Postgres } from '../postgres.ts'
 
 /** The newest format of job rows that this version's workers can read, and those before it. Raised by a release that writes rows which the one before can't run. */
 export const formatVersion = 1
 
 export interface ClaimedRow {
-  id: string
   tenant: string
   task: string
   tier: string
   payload: Json
   payload_ref: BlobRef | null
-  cpu: number
-  memory_mb: number
-  gpu: number
-  timeout_ms: number
-  max_attempts: number
-  backoff_ms: number
-  backoff_strategy: RetryPolicy['strategy']
-  escalate_tier: boolean
+  terms: string
   attempt: number
-  failures: number
-  hand_backs: number
   fence: number
   cache_key: Buffer | null
   waited_ms: number
@@ -36,10 +25,13 @@ export interface Claim {
   isAlone: boolean
 }
 
-/** Of a statement that updates jobs, for its RETURNING. */
-export const claimedColumns = `jobs.id, jobs.tenant, jobs.task, jobs.tier, jobs.payload, jobs.payload_ref, jobs.cpu, jobs.memory_mb, jobs.gpu, jobs.timeout_ms, jobs.max_attempts, jobs.backoff_ms,
-  jobs.backoff_strategy, jobs.escalate_tier, jobs.attempt, jobs.failures, jobs.hand_backs, jobs.fence, jobs.cache_key,
-  greatest(0, extract(epoch FROM now() - jobs.due_at) * 1000)::float8 AS waited_ms`
+/** What most jobs have in common with the one before them, in one text, which is read once for all of them. */
+const terms =
+  "concat_ws(' ', jobs.cpu, jobs.memory_mb, jobs.gpu, jobs.timeout_ms, jobs.max_attempts, jobs.backoff_ms, jobs.backoff_strategy, jobs.escalate_tier, jobs.failures, jobs.hand_backs)"
+
+/** A ClaimedRow of jobs. */
+export const claimedColumns = `jobs.tenant, jobs.task, jobs.tier, jobs.payload, jobs.payload_ref, ${terms} AS terms, jobs.attempt, jobs.fence, jobs.cache_key,
+  greatest(0, date_part('epoch', now() - jobs.due_at) * 1000) AS waited_ms`
 
 /**
  * T3: nodes claim jobs that deliveries named, each under its own boot. A suspect, with so many crashes, only where it runs alone: an older delivery does not know that yet. A claim holds its own node row, live, against the reaper: a boot that was given up claims nothing.
@@ -51,16 +43,16 @@ export async function claimJobs(
   claims: readonly Claim[],
   suspectFrom: number,
 ): Promise<(ClaimedJob | null)[]> {
-  const asked = new Map(claims.toReversed().map((claim) => [claim.id, claim])) // the first who asks for a job
-  const first = [...asked.values()]
-  const rows = await postgres.query<ClaimedRow>(
+  const asked = new Set<string>()
+  const first = claims.filter(({ id }) => !asked.has(id) && asked.add(id)) // the first who asks for a job
+  const rows = await postgres.query<ClaimedRow & { place: number }>(
     `WITH node AS (
        -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.
        SELECT id, boot_id FROM nodes WHERE boot_id = ANY($2::uuid[]) AND state IN ('ready', 'draining') ORDER BY boot_id FOR KEY SHARE
      ), locked AS MATERIALIZED (
        -- By id alone: were the state asked here, its partial index might be read from end to end. Each with its asker's boot, for which a join afterwards would compare all with all.
-       SELECT jobs.id, input.boot_id, is_alone, state, format_version, expires_at, crashes
-       FROM unnest($1::uuid[], $2::uuid[], $5::boolean[]) AS input(id, boot_id, is_alone) JOIN jobs ON jobs.id = input.id
+       SELECT place, jobs.id, input.boot_id, is_alone, state, format_version, expires_at, crashes
+       FROM unnest($1::uuid[], $2::uuid[], $5::boolean[]) WITH ORDINALITY AS input(id, boot_id, is_alone, place) JOIN jobs ON jobs.id = input.id
        WHERE EXISTS (SELECT FROM node)
        ORDER BY jobs.id FOR UPDATE OF jobs
      ), claimed AS (
@@ -69,11 +61,11 @@ export async function claimJobs(
        FROM locked JOIN node USING (boot_id)
        WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
          AND (locked.crashes < $4::integer OR is_alone)
-       RETURNING ${claimedColumns}, jobs.event_seq, jobs.node_id
+       RETURNING place::integer, jobs.id, ${claimedColumns}, jobs.event_seq, jobs.node_id
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed
      )
-     SELECT * FROM claimed`,
+     SELECT place, tenant, task, tier, payload, payload_ref, terms, attempt, fence, cache_key, waited_ms FROM claimed`,
     [
       first.map(({ id }) => id),
       first.map(({ bootId }) => bootId),
@@ -83,29 +75,50 @@ export async function claimJobs(
     ],
     'claim-jobs',
   )
-  const claimed = new Map(rows.map((row) => [row.id, toClaimedJob(row)]))
-  return claims.map((claim) => (asked.get(claim.id) === claim ? (claimed.get(claim.id) ?? null) : null))
+  const claimed = new Map<Claim, ClaimedJob>()
+  for (const row of rows) {
+    const claim = first[row.place - 1]
+    if (claim) claimed.set(claim, toClaimedJob(claim.id, row))
+  }
+  return claims.map((claim) => claimed.get(claim) ?? null)
 }
 
-export const toClaimedJob = (row: ClaimedRow): ClaimedJob => ({
-  id: row.id,
+export const toClaimedJob = (id: string, row: ClaimedRow): ClaimedJob => ({
+  id,
   tenant: row.tenant,
   task: row.task,
   tier: row.tier,
   payload: row.payload,
   payloadRef: row.payload_ref,
-  resources: { cpu: row.cpu, memoryMb: row.memory_mb, gpu: row.gpu },
-  timeoutMs: row.timeout_ms,
-  retry: {
-    maxAttempts: row.max_attempts,
-    backoffMs: row.backoff_ms,
-    strategy: row.backoff_strategy,
-    escalateTier: row.escalate_tier,
-  },
+  ...readTerms(row.terms),
   attempt: row.attempt,
-  failures: row.failures,
-  handBacks: row.hand_backs,
   fence: row.fence,
   cacheKey: row.cache_key,
   waitedMs: row.waited_ms,
 })
+
+type Terms = Pick<ClaimedJob, 'resources' | 'timeoutMs' | 'retry' | 'failures' | 'handBacks'>
+
+let last: { text: string; terms: Terms } | undefined
+
+function readTerms(text: string): Terms {
+  if (last?.text !== text) last = { text, terms: parseTerms(text) }
+  return last.terms
+}
+
+function parseTerms(text: string): Terms {
+  const [cpu, memoryMb, gpu, timeoutMs, maxAttempts, backoffMs, strategy, escalateTier, failures, handBacks] =
+    text.split(' ')
+  return {
+    resources: { cpu: Number(cpu), memoryMb: Number(memoryMb), gpu: Number(gpu) },
+    timeoutMs: Number(timeoutMs),
+    retry: {
+      maxAttempts: Number(maxAttempts),
+      backoffMs: Number(backoffMs),
+      strategy: strategy === 'fixed' ? 'fixed' : 'exponential',
+      escalateTier: escalateTier === 't',
+    },
+    failures: Number(failures),
+    handBacks: Number(handBacks),
+  }
+}

@@ -8,11 +8,11 @@ export async function findHeld(
   bootId: string,
   ids: readonly string[],
 ): Promise<ClaimedJob[]> {
-  const rows = await postgres.query<ClaimedRow>(
-    `SELECT ${claimedColumns} FROM jobs WHERE id = ANY($2::uuid[]) AND boot_id = $1 AND state = 'running'`,
+  const rows = await postgres.query<ClaimedRow & { id: string }>(
+    `SELECT id, ${claimedColumns} FROM jobs WHERE id = ANY($2::uuid[]) AND boot_id = $1 AND state = 'running'`,
     [bootId, ids],
   )
-  return rows.map(toClaimedJob)
+  return rows.map((row) => toClaimedJob(row.id, row))
 }
 
 /** A start of a job. */

@@ -27,7 +27,7 @@ export async function takeJobs(
   },
 ): Promise<ClaimedJob[]> {
   const { free, share } = input
-  const rows = await postgres.query<ClaimedRow>(
+  const rows = await postgres.query<ClaimedRow & { id: string }>(
     `WITH node AS (
        SELECT id, boot_id FROM nodes WHERE boot_id = $1 AND state = 'ready' FOR KEY SHARE
      ), queued AS MATERIALIZED (
@@ -57,7 +57,7 @@ export async function takeJobs(
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL,
          dispatch_seq = jobs.dispatch_seq + chosen.events - 1, event_seq = jobs.event_seq + chosen.events
        FROM chosen, node, platform WHERE jobs.id = chosen.id
-       RETURNING ${claimedColumns}, jobs.event_seq, jobs.node_id, chosen.events
+       RETURNING jobs.id, ${claimedColumns}, jobs.event_seq, jobs.node_id, chosen.events
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence)
        SELECT id, event_seq - 1, 'queued', NULL, NULL, NULL FROM claimed WHERE events = 2
@@ -70,5 +70,5 @@ export async function takeJobs(
     ],
     'take-jobs',
   )
-  return rows.map(toClaimedJob)
+  return rows.map((row) => toClaimedJob(row.id, row))
 }
