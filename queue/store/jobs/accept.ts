@@ -79,27 +79,29 @@ const keyed = `, keyed AS (
   )`
 
 const openTiers = `, open_tiers AS (
-    -- Where nothing that is ready waits, so that nobody is overtaken; what there is room for.
+    -- Where nothing that is ready waits, so that nobody is overtaken; what there is room for. In subselects for the reason that the claim tells.
     SELECT tier, most - (SELECT count(*) FROM (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'queued' LIMIT most) AS window_jobs) AS room
-    FROM unnest($2::text[], $3::integer[]) AS open(tier, most)
+    FROM unnest((SELECT $2::text[]), (SELECT $3::integer[])) AS open(tier, most)
     WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.tier = open.tier AND state = 'pending' AND ready)
   )`
 
 const place = `,
            row_number() OVER (PARTITION BY tier, due_at <= now() ORDER BY priority DESC, id) AS place`
 
-const statements = [false, true].flatMap((hasKeys) =>
-  [false, true].map((hasLane) => ({
-    ...{ hasKeys, hasLane, text: textFor({ hasKeys, hasLane }) },
-    name: `accept-jobs${hasKeys ? '-with-keys' : ''}${hasLane ? '-on-lane' : ''}`,
-  })),
-)
+const makeStatement = (duties: Duties): { name: string; text: string } => ({
+  name: `accept-jobs${duties.hasKeys ? '-with-keys' : ''}${duties.hasLane ? '-on-lane' : ''}`,
+  text: textFor(duties),
+})
 
-function statementFor({ hasKeys, hasLane }: Duties): { name: string; text: string } {
-  const found = statements.find((one) => one.hasKeys === hasKeys && one.hasLane === hasLane)
-  if (!found) throw new Error('There is a statement for all duties.')
-  return found
-}
+const [plain, onLane, withKeys, withKeysOnLane] = [
+  makeStatement({ hasKeys: false, hasLane: false }),
+  makeStatement({ hasKeys: false, hasLane: true }),
+  makeStatement({ hasKeys: true, hasLane: false }),
+  makeStatement({ hasKeys: true, hasLane: true }),
+]
+
+const statementFor = ({ hasKeys, hasLane }: Duties): typeof plain =>
+  hasKeys ? (hasLane ? withKeysOnLane : withKeys) : hasLane ? onLane : plain
 
 /**
  * T1: stores jobs with their keys and acceptance events in one statement, which is one transaction. One answer for each, in order. Due jobs may be queued

@@ -51,8 +51,9 @@ export async function claimJobs(
        SELECT id, boot_id FROM nodes WHERE boot_id = ANY($2::uuid[]) AND state IN ('ready', 'draining') ORDER BY boot_id FOR KEY SHARE
      ), locked AS MATERIALIZED (
        -- By id alone: were the state asked here, its partial index might be read from end to end. Each with its asker's boot, for which a join afterwards would compare all with all.
+       -- Of an array in a subselect the planner does not see how long it is: else it would plan anew for few jobs, which takes it longer than to claim them.
        SELECT place, jobs.id, input.boot_id, is_alone, state, format_version, expires_at, crashes
-       FROM unnest($1::uuid[], $2::uuid[], $5::boolean[]) WITH ORDINALITY AS input(id, boot_id, is_alone, place) JOIN jobs ON jobs.id = input.id
+       FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $5::boolean[])) WITH ORDINALITY AS input(id, boot_id, is_alone, place) JOIN jobs ON jobs.id = input.id
        WHERE EXISTS (SELECT FROM node)
        ORDER BY jobs.id FOR UPDATE OF jobs
      ), claimed AS (
