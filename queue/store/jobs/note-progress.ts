@@ -15,7 +15,7 @@ export async function noteProgress(
 ): Promise<void> {
   await postgres.query(
     `WITH locked AS MATERIALIZED (
-       SELECT jobs.id, t.progress, t.note FROM jobs JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::smallint[], $5::text[]) AS t(boot_id, id, fence, progress, note) ON t.id = jobs.id
+       SELECT jobs.id, t.progress, t.note FROM jobs JOIN unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::bigint[]), (SELECT $4::smallint[]), (SELECT $5::text[])) AS t(boot_id, id, fence, progress, note) ON t.id = jobs.id
        WHERE state = 'running' AND jobs.fence = t.fence AND jobs.boot_id = t.boot_id
        ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
      )
