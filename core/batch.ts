@@ -18,6 +18,8 @@ export interface BatchOptions<In, Out> {
   maxItems?: number
   /** Most writes in flight; default 1. */
   maxInFlight?: number
+  /** A write of fewer items waits for another such, and takes along what comes until then: two small ones cost more than one of both. Default 1. */
+  smallBelow?: number
   /** Most items that may wait; default 10,000. */
   maxWaiting?: number
   /** True to write at once when nothing is in flight, without waiting for what else this turn of the event loop brings; for items that are bundles already. */
@@ -44,14 +46,21 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
     write,
     maxItems = 500,
     maxInFlight = 1,
+    smallBelow = 1,
     maxWaiting = 10_000,
     isEager = false,
     isItemFault = () => false,
   } = options
   let waiting: Waiting<In, Out>[] = []
   let inFlight = 0
+  let smallInFlight = 0
   let isPumpDue = false
   const idleWaiters: (() => void)[] = []
+
+  const isSmall = (items: readonly unknown[]): boolean => items.length < smallBelow
+
+  const isWriteDue = (): boolean =>
+    inFlight < maxInFlight && waiting.length > 0 && (smallInFlight === 0 || !isSmall(waiting))
 
   /** Not at once: what the same events bring, one promise after the other, shall go together. */
   function pumpSoon(): void {
@@ -62,12 +71,15 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
 
   function pump(): void {
     isPumpDue = false
-    while (inFlight < maxInFlight && waiting.length > 0) {
+    while (isWriteDue()) {
       const round = waiting.length <= maxItems ? waiting : waiting.slice(0, maxItems)
       waiting = waiting.length <= maxItems ? [] : waiting.slice(maxItems)
+      const small = isSmall(round) ? 1 : 0
       inFlight++
+      smallInFlight += small
       void settle(round).finally(() => {
         inFlight--
+        smallInFlight -= small
         pumpSoon()
       })
     }
@@ -101,7 +113,7 @@ export function makeBatch<In, Out>(options: BatchOptions<In, Out>): Batch<In, Ou
     add(item) {
       if (waiting.length >= maxWaiting) return Promise.reject(new OverloadError(waiting.length))
       const done = new Promise<Out>((resolve, reject) => waiting.push({ item, resolve, reject }))
-      if (inFlight < maxInFlight) {
+      if (isWriteDue()) {
         if (isEager) pump()
         else pumpSoon()
       }

@@ -170,7 +170,8 @@ export async function openQueue(
         fastPath.deliver(queued, lane)
         return answers
       },
-      maxInFlight: 2,
+      maxInFlight: 2, // so that a submission need not wait for a batch of a thousand, nor that for it
+      smallBelow: 100,
       isItemFault: isRowFault,
     }),
     answerBatch: makeBatch<CachedAsk, Job | null>({

@@ -48,6 +48,27 @@ test('a write is never larger than the limit, and no more are in flight than all
   expect(rounds).toHaveLength(3)
 })
 
+test('a small write waits for a small one, but for no large one, and a large one for none', async () => {
+  const { rounds, write } = heldWrites()
+  const batch = makeBatch({ write, maxInFlight: 2, smallBelow: 3 })
+  const items = (): number[][] => rounds.map((round) => round.items)
+  const results = [batch.add(1)]
+  await waitFor(() => rounds.length === 1)
+  results.push(batch.add(2))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(items()).toEqual([[1]])
+  results.push(batch.add(3), batch.add(4)) // three by now
+  await waitFor(() => rounds.length === 2)
+  expect(items()).toEqual([[1], [2, 3, 4]])
+  rounds[0]?.end()
+  await results[0]
+  results.push(batch.add(5)) // beside the large one
+  await waitFor(() => rounds.length === 3)
+  expect(items()).toEqual([[1], [2, 3, 4], [5]])
+  for (const { end } of rounds) end()
+  expect(await Promise.all(results)).toEqual([10, 20, 30, 40, 50])
+})
+
 test('an item that breaks its write fails alone; its neighbours are written', async () => {
   const isBad = new Error('bad item')
   const written: number[][] = []
