@@ -10,14 +10,16 @@ import { cancelChannel, changedChannel, clearedChannel, submittedChannel } from 
  * and through Postgres while Redis is away.
  */
 export interface Signals {
-  tellSubmitted(): void
+  /** Jobs wait for a dispatcher: in this tier, or in whichever. */
+  tellSubmitted(tier?: string): void
   tellChanged(ids: readonly string[]): void
   tellCancel(nodeId: string, jobId: string): void
   /** What it shall do has changed: it renews its lease now. */
   tellNode(nodeId: string): void
   /** Names that match the pattern left the cache. What was not heard of is kept until its time is up. */
   tellCleared(pattern: string): void
-  onSubmitted(hear: () => void): Promise<void>
+  /** Hears tiers; none stands for whichever. */
+  onSubmitted(hear: (tiers: readonly string[]) => void): Promise<void>
   /** Only while Redis is away, until what it resolves with is called: many listen, and each submission would be told to all of them. */
   onSubmittedWithoutRedis(hear: () => void): Promise<() => void>
   onChanged(hear: (ids: string[]) => void): Promise<void>
@@ -54,11 +56,11 @@ export function makeSignals(
     }
   }
   // What is to be told while a message is on its way goes together in the next one.
-  const submitted = makeBatch<null, null>({
-    async write(items) {
-      await tell(submittedChannel, '')
+  const submitted = makeBatch<string | undefined, unknown>({
+    async write(tiers) {
+      await tell(submittedChannel, tiers.includes(undefined) ? '' : [...new Set(tiers)].join(','))
       await delay(pauseMs)
-      return items
+      return tiers
     },
     maxItems: Infinity,
     maxWaiting: Infinity,
@@ -105,8 +107,8 @@ export function makeSignals(
   }
 
   return {
-    tellSubmitted() {
-      void submitted.add(null)
+    tellSubmitted(tier) {
+      void submitted.add(tier)
     },
     tellChanged(ids) {
       if (ids.length > 0) void changed.add(ids)
@@ -120,7 +122,8 @@ export function makeSignals(
     tellCleared(pattern) {
       void tell(clearedChannel, pattern)
     },
-    onSubmitted: (hearer) => hear(submittedChannel, () => hearer()),
+    onSubmitted: (hearer) =>
+      hear(submittedChannel, (message) => hearer(message === '' ? [] : message.split(','))),
     onSubmittedWithoutRedis(hearer) {
       listen()
       const one = (): void => hearer()

@@ -16,27 +16,41 @@ type DispatchDeps = Pick<
   'jobs' | 'deliveries' | 'signals' | 'tiers' | 'settings' | 'metrics' | 'taskProfiles'
 >
 
+/** How long a window that was found full is taken for full: so that each of many submissions does not ask Postgres whether it still is. */
+const usualFullMs = 25
+
 /** What a dispatcher remembers of a tier between its rounds. */
 interface Memory {
   /** Queued after the last round, and when that was. */
   queued: number
   atMs: number
   drainPerSecond: number
+  /** Whether the window was full then. */
+  isFull: boolean
+}
+
+export interface DispatchRounds {
+  /**
+   * Answers with the ms until it is worth to look again, 0 when there was more than a round held, undefined when nothing is known to come.
+   */
+  run: () => Promise<number | undefined>
+  /** False while none of the tiers has room in its window. */
+  hasRoom: (tiers: readonly string[]) => boolean
 }
 
 /**
- * T2: makes the function that readies what is due, fills each tier's dispatch window, and puts the deliveries into BullMQ. It answers with the ms
- * until it is worth to look again, 0 when there was more than a round held, undefined when nothing is known to come. A delivery that could not be sent
- * is left to the reconciler: the row is queued, only its hint is missing.
+ * T2: makes the rounds that ready what is due, fill each tier's dispatch window, and put the deliveries into BullMQ. A delivery that could not be sent is left to the reconciler:
+ * the row is queued, only its hint is missing.
  */
-export function makeDispatchRound(
+export function makeDispatchRounds(
   deps: DispatchDeps,
   fleet: () => Promise<Fleet>,
-): () => Promise<number | undefined> {
+  fullMs = usualFullMs,
+): DispatchRounds {
   const memories = new Map<string, Memory>()
   const sizes = makeDeliverySizesView(deps)
 
-  return async () => {
+  async function run(): Promise<number | undefined> {
     const { readied, nextDueMs } = await deps.jobs.readyDue(roundSize)
     if (!deps.deliveries.isConnected()) return nextDueMs ?? undefined // nodes take what is ready themselves (T13)
     const { nodes } = await fleet()
@@ -46,6 +60,15 @@ export function makeDispatchRound(
     if (readied === roundSize) return 0
     const known = [...waits, nextDueMs].filter((ms) => ms !== undefined && ms !== null)
     return known.length > 0 ? Math.min(...known) : undefined
+  }
+
+  return {
+    run,
+    hasRoom: (tiers) =>
+      tiers.some((tier) => {
+        const memory = memories.get(tier)
+        return !memory?.isFull || performance.now() - memory.atMs > fullMs
+      }),
   }
 }
 
@@ -57,7 +80,12 @@ async function dispatchTier(
   memories: Map<string, Memory>,
   sizes: DeliverySizesView,
 ): Promise<number | undefined> {
-  const memory = memories.get(tier) ?? { queued: 0, atMs: performance.now(), drainPerSecond: 0 }
+  const memory = memories.get(tier) ?? {
+    queued: 0,
+    atMs: performance.now(),
+    drainPerSecond: 0,
+    isFull: false,
+  }
   const window = windowSize({
     slots,
     drainPerSecond: memory.drainPerSecond,
@@ -79,10 +107,11 @@ async function dispatchTier(
           sizes: await sizes.read(tier),
           suspectFrom: suspectFrom(deps.settings.crashLimit),
         })
-  memories.set(tier, { queued: queued + jobs.length, atMs: nowMs, drainPerSecond })
+  const isFull = jobs.length === room
+  memories.set(tier, { queued: queued + jobs.length, atMs: nowMs, drainPerSecond, isFull })
   if (jobs.length > 0) await deliver(deps, tier, jobs)
   if (jobs.length === roundSize) return 0
-  return room === 0 || jobs.length === room ? refillAfterMs({ window, drainPerSecond }) : undefined
+  return isFull ? refillAfterMs({ window, drainPerSecond }) : undefined
 }
 
 /** Sends jobs that were dispatched; those with the same delivery id travel together. */

@@ -171,10 +171,11 @@ function announce(
     if (kind === 'accepted' || kind === 'answered') deps.metrics.jobsAccepted.inc({ tier, task })
     if (kind === 'answered') deps.metrics.jobsCached.inc({ task })
   })
-  const isDispatcherNeeded = answers.some(
-    (answer) => answer.kind === 'accepted' && answer.state === 'pending',
-  )
-  if (isDispatcherNeeded) deps.signals.tellSubmitted()
+  const waiting = jobs.filter((_, i) => {
+    const answer = answers[i]
+    return answer?.kind === 'accepted' && answer.state === 'pending'
+  })
+  for (const tier of new Set(waiting.map(({ spec }) => spec.tier))) deps.signals.tellSubmitted(tier)
 }
 
 function asJob(job: NewJob, accepted: Exclude<Answer, { kind: 'known' }>): Job {

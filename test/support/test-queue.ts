@@ -8,7 +8,7 @@ import { openQueue, queueOptions } from '../../queue/open-queue.ts'
 import type { Accepted, NewJob } from '../../queue/store/jobs/accept.ts'
 import { isRowFault } from '../../queue/store/postgres.ts'
 import { claimJob } from '../../queue/use-cases/claim-job.ts'
-import { makeDispatchRound } from '../../queue/use-cases/dispatch-jobs.ts'
+import { makeDispatchRounds } from '../../queue/use-cases/dispatch-jobs.ts'
 import { makeFleetView } from '../../queue/use-cases/fleet.ts'
 import { submitJob } from '../../queue/use-cases/submit-jobs.ts'
 import type { QueueDeps } from '../../queue/use-cases/queue-deps.ts'
@@ -124,4 +124,4 @@ export async function statesOf(deps: QueueDeps, id: string): Promise<string[]> {
 
 /** One round of a dispatcher that has just begun. */
 export const dispatchJobs = (deps: QueueDeps): Promise<number | undefined> =>
-  makeDispatchRound(deps, makeFleetView(deps))()
+  makeDispatchRounds(deps, makeFleetView(deps)).run()

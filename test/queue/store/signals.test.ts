@@ -7,12 +7,17 @@ test('while Redis is away, who submits and who cancels is heard through Postgres
   const redis = await ownRedis()
   const { deps } = await openTestQueue({}, { redisUrl: redis.url })
   const heard: string[] = []
-  await deps.signals.onSubmitted(() => heard.push('submitted'))
+  const toldOf: (readonly string[])[] = []
+  await deps.signals.onSubmitted((tiers) => {
+    heard.push('submitted')
+    toldOf.push(tiers)
+  })
   await deps.signals.onSubmittedWithoutRedis(() => heard.push('without Redis'))
   await deps.signals.onCancel('node-1', (id) => heard.push(`cancel ${id}`))
 
   await submit(deps)
   await waitFor(() => heard.includes('submitted'))
+  expect(toldOf).toEqual([['small']])
   expect(heard).not.toContain('without Redis')
 
   await redis.stop()

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { makeDispatchRound } from '../../../queue/use-cases/dispatch-jobs.ts'
+import { makeDispatchRounds } from '../../../queue/use-cases/dispatch-jobs.ts'
 import type { QueueDeps } from '../../../queue/use-cases/queue-deps.ts'
 import { reconcileDeliveries } from '../../../queue/use-cases/reconcile-deliveries.ts'
 import { releaseJobs } from '../../../queue/use-cases/release-jobs.ts'
@@ -40,7 +40,7 @@ test('short jobs of one task, tenant and priority travel together, others alone'
   const urgent = await submit(deps, { priority: 9 })
   const gpu = await submit(deps, { resources: { cpu: 1, memoryMb: 1, gpu: 1 } })
   const long = [await submit(deps, { task: 'sleep' }), await submit(deps, { task: 'sleep' })]
-  await makeDispatchRound(deps, noNodes)()
+  await makeDispatchRounds(deps, noNodes).run()
   const found = await deliveries(deps)
   expect(found.map((ids) => ids.length).sort()).toEqual([1, 1, 1, 1, 1, 3])
   expect(found.find((ids) => ids.length === 3)?.sort()).toEqual(short.sort())
@@ -60,7 +60,7 @@ test('a job whose task is not known to be short travels alone', async () => {
   const { deps } = await openTestQueue()
   await submit(deps)
   await submit(deps)
-  await makeDispatchRound(deps, noNodes)()
+  await makeDispatchRounds(deps, noNodes).run()
   expect(await deliveries(deps)).toHaveLength(2)
 })
 
@@ -68,7 +68,7 @@ test('jobs whose shared delivery was lost share the new one too', async () => {
   const deps = await openWithProfile({ echo: 1 })
   const ids = [await submit(deps), await submit(deps), await submit(deps)]
   const alone = await submit(deps, { priority: 9 })
-  await makeDispatchRound(deps, noNodes)()
+  await makeDispatchRounds(deps, noNodes).run()
   const before = await deliveries(deps)
   expect(before).toHaveLength(2)
   await deps.deliveries.queueOf('small').obliterate({ force: true })
@@ -96,7 +96,7 @@ test('what a delivery brought and a busy worker can not start is released, and r
   const deps = await openWithProfile({ sleep: 1 })
   const specs = Array.from({ length: 6 }, () => aJob({ task: 'sleep', payload: { ms: 400 } }))
   const ids = await Promise.all(specs.map((spec) => submit(deps, spec, alice)))
-  await makeDispatchRound(deps, noNodes)()
+  await makeDispatchRounds(deps, noNodes).run()
   expect(await deliveries(deps)).toHaveLength(1)
   await startInnerWorker(deps, { concurrency: 2 })
   await waitFor(async () =>

@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals'
 import pg from 'pg'
+import { makeDispatchRounds } from '../../../queue/use-cases/dispatch-jobs.ts'
+import { makeFleetView } from '../../../queue/use-cases/fleet.ts'
 import { reconcileDeliveries, redeliverUnsent } from '../../../queue/use-cases/reconcile-deliveries.ts'
 import { dispatchJobs, openTestQueue, stateOf, statesOf, submit } from '../../support/test-queue.ts'
 import { cleanUp } from '../../support/clean-up.ts'
@@ -33,6 +35,24 @@ test('the window is filled by priority, then age, and never past its size', asyn
     'pending',
     'pending',
   ])
+})
+
+test('a window that was found full is taken for full for a moment, and its neighbours for what they are', async () => {
+  const { deps } = await openTestQueue({ dispatchWindow: 2 })
+  const rounds = makeDispatchRounds(deps, makeFleetView(deps), Infinity)
+  expect(rounds.hasRoom(['small'])).toBe(true)
+  await submit(deps)
+  await rounds.run()
+  expect(rounds.hasRoom(['small'])).toBe(true)
+  await submit(deps)
+  await submit(deps)
+  await rounds.run()
+  expect(rounds.hasRoom(['small'])).toBe(false)
+  expect(rounds.hasRoom(['small', 'medium'])).toBe(true)
+
+  const forgetful = makeDispatchRounds(deps, makeFleetView(deps), -1)
+  await forgetful.run()
+  expect(forgetful.hasRoom(['small'])).toBe(true)
 })
 
 test('a job for later stays pending until it is due, and the dispatcher knows when that is', async () => {
