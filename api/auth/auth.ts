@@ -7,10 +7,8 @@ import type { GatewayConfig } from '../gateway-config.ts'
 import { type AccessTokens, type Audience, type Claims, makeAccessTokens } from './access-tokens.ts'
 
 export interface Auth {
-  /** Who sends this Authorization header, where that is known without waiting, as for most requests; undefined says nothing. */
-  recall(header: string | undefined): Actor | undefined
-  /** Who sends this Authorization header; undefined without one. @throws BAD_TOKEN */
-  authenticate(header: string | undefined): Promise<Actor | undefined>
+  /** Who sends this Authorization header, at once where that is known, as for most requests; undefined without one. Throws, or rejects with, BAD_TOKEN. */
+  authenticate(header: string | undefined): Actor | undefined | Promise<Actor>
   /** @throws NOT_PERMITTED */
   require(actor: Actor, permission: Permission): void
   tokens: AccessTokens
@@ -61,21 +59,23 @@ export function makeAuth(options: {
     return actorFrom(user)
   }
 
+  function recall(header: string): Actor | undefined {
+    const claims = header.startsWith(scheme) ? tokens.recall(header.slice(scheme.length)) : undefined
+    const user = claims && queue.cache.recallUser(claims.sub)
+    return user && !isOfNoUse(user, claims) && isGood(user, claims) ? actorFrom(user) : undefined
+  }
+
+  function read(header: string): Actor | Promise<Actor> {
+    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header) ?? []
+    if (token === undefined)
+      throw new QueueError('BAD_TOKEN', 'The Authorization header must be `Bearer` and an access token.')
+    return nodeTokens.isOne(token) ? nodeActor(nodeTokens.verify(token)) : toActor(tokens, token)
+  }
+
   return {
-    recall(header) {
-      const claims = header?.startsWith(scheme) ? tokens.recall(header.slice(scheme.length)) : undefined
-      const user = claims && queue.cache.recallUser(claims.sub)
-      return user && !isOfNoUse(user, claims) && isGood(user, claims) ? actorFrom(user) : undefined
-    },
     tokens,
     dashboard: { tokens: dashboardTokens, authenticate: (token) => toActor(dashboardTokens, token) },
-    async authenticate(header) {
-      if (header === undefined) return undefined
-      const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header) ?? []
-      if (token === undefined)
-        throw new QueueError('BAD_TOKEN', 'The Authorization header must be `Bearer` and an access token.')
-      return nodeTokens.isOne(token) ? nodeActor(nodeTokens.verify(token)) : toActor(tokens, token)
-    },
+    authenticate: (header) => (header === undefined ? undefined : (recall(header) ?? read(header))),
     require(actor, permission) {
       if (permissionsOfRole[actor.role].includes(permission)) return
       throw new QueueError('NOT_PERMITTED', `The role ${actor.role} lacks the permission ${permission}.`)

@@ -8,8 +8,7 @@ import type { Access, Method } from './method.ts'
 export async function admit(deps: GatewayDeps, method: Method, call: CallContext): Promise<void> {
   let refusal: unknown
   try {
-    const authorization = call.metadata('authorization')
-    call.actor = deps.auth.recall(authorization) ?? (await deps.auth.authenticate(authorization))
+    call.actor = await deps.auth.authenticate(call.metadata('authorization'))
   } catch (error) {
     refusal = error
   }

@@ -50,8 +50,7 @@ function admit(deps: GatewayDeps): express.RequestHandler {
       measure(deps, request, response, performance.now() - startedMs)
     })
     try {
-      const { authorization } = request.headers
-      context.actor = deps.auth.recall(authorization) ?? (await deps.auth.authenticate(authorization))
+      context.actor = await deps.auth.authenticate(request.headers.authorization)
     } catch (error) {
       context.authError = error as Error
     }
