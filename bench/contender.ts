@@ -3,6 +3,8 @@ import type { GrpcRequest } from './grpc-load.ts'
 /** What a bench compares: a way to take jobs over HTTP (or without) and to run them. All contenders use the same Redis and Postgres, one after the other. */
 export interface Contender {
   name: string
+  /** Part of the jobs that it is given, of one that would take minutes over all of them; what is measured are rates. Default 1. */
+  share?: number
   /** Empties its stores and makes what it needs in them. */
   reset(): Promise<void>
   /** Undefined where there is no HTTP: then `add` stands for a submission. */

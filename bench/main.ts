@@ -47,6 +47,14 @@ const sizes: Sizes = values.short
   ? { warmUp: 1500, submit: 6000, batch: 20_000, drain: 15_000, through: 6000, latency: 50 }
   : { warmUp: 20_000, submit: 40_000, batch: 100_000, drain: 40_000, through: 15_000, latency: 200 }
 
+const sizesFor = ({ share = 1 }: Contender): Sizes => ({
+  ...sizes,
+  warmUp: sizes.warmUp * share,
+  submit: sizes.submit * share,
+  drain: sizes.drain * share,
+  through: sizes.through * share,
+})
+
 const backlogs = values.backlogs.split(',').map(Number)
 
 const makers: Record<string, (stores: Stores) => Contender> = {
@@ -63,12 +71,12 @@ const makers: Record<string, (stores: Stores) => Contender> = {
 
 const stores = await startStores()
 const measures: Record<string, (contender: Contender) => Promise<Figures>> = {
-  submit: (contender) => measureSubmit(contender, stores, sizes),
+  submit: (contender) => measureSubmit(contender, stores, sizesFor(contender)),
   batch: (contender) => measureBatch(contender, stores, sizes),
   grpc: (contender) => measureGrpc(contender, stores, sizes),
   stream: (contender) => measureStream(contender, stores, sizes),
-  drain: (contender) => measureDrain(contender, stores, sizes),
-  through: (contender) => measureThrough(contender, stores, sizes),
+  drain: (contender) => measureDrain(contender, stores, sizesFor(contender)),
+  through: (contender) => measureThrough(contender, stores, sizesFor(contender)),
   latency: (contender) => measureLatency(contender, sizes),
   loaded: (contender) => measureLoadedLatency(contender, sizes),
   backlog: async (contender) => {

@@ -14,6 +14,8 @@ const script = (name: string): string => join(import.meta.dirname, '../processes
 
 export type Store = 'durable' | 'redis' | 'pg-boss' | 'graphile-worker'
 
+const shares: Partial<Record<Store, number>> = { 'pg-boss': 0.1, 'graphile-worker': 0.25 }
+
 const schema = `
   CREATE TABLE jobs (
     id uuid PRIMARY KEY, user_id text NOT NULL, task text NOT NULL, payload jsonb NOT NULL, state text NOT NULL, attempt integer NOT NULL DEFAULT 0,
@@ -33,6 +35,7 @@ export function makeNaive(store: Store, name: string, stores: Stores): JobPlatfo
   })
   return {
     name,
+    share: shares[store] ?? 1,
     async reset() {
       await stores.redis.flushall()
       databaseUrl = await stores.makeDatabase('bench')
