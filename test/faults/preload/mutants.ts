@@ -52,7 +52,14 @@ export const mutants: Mutant[] = [
       outageMs: [4300, 5800],
       mix: { 'long sleep': 30, 'long effect': 0 },
     },
-    changes: [replace(finish, [/AND fence_now = locked\.fence AND boot_now = locked\.boot_id/, ''])],
+    changes: [
+      replace(
+        finish,
+        [/AND fence_now = locked\.fence AND boot_now = locked\.boot_id/, ''],
+        // It writes under its own fence, as one would that asks for none.
+        [/RETURNING place, jobs\.id, jobs\.fence/, 'RETURNING place, jobs.id, locked.fence'],
+      ),
+    ],
   },
   {
     name: 'finish-any-state',
