@@ -1,6 +1,7 @@
 import type { BlobRef } from '../../domain/blob.ts'
 import type { ClaimedJob, Json } from '../../domain/job.ts'
 import type { Postgres } from '../postgres.ts'
+import { byIdOnly, inIdOrder } from './by-id.ts'
 
 /** The newest format of job rows that this version's workers can read, and those before it. Raised by a release that writes rows which the one before can't run. */
 export const formatVersion = 1
@@ -44,24 +45,20 @@ export async function claimJobs(
   suspectFrom: number,
 ): Promise<(ClaimedJob | null)[]> {
   const asked = new Set<string>()
-  const first = claims.filter(({ id }) => !asked.has(id) && asked.add(id)) // the first who asks for a job
+  const first = claims
+    .filter(({ id }) => !asked.has(id) && asked.add(id)) // the first who asks for a job
+    .sort(inIdOrder(({ id }) => id))
   const rows = await postgres.query<ClaimedRow & { place: number }>(
     `WITH node AS (
        -- Key share bears the renewal of the lease beside it, and excludes the reaper's lock.
        SELECT id, boot_id FROM nodes WHERE boot_id = ANY($2::uuid[]) AND state IN ('ready', 'draining') ORDER BY boot_id FOR KEY SHARE
-     ), locked AS MATERIALIZED (
-       -- By id alone: were the state asked here, its partial index might be read from end to end. Each with its asker's boot, for which a join afterwards would compare all with all.
-       -- Of an array in a subselect the planner does not see how long it is: else it would plan anew for few jobs, which takes it longer than to claim them.
-       SELECT place, jobs.id, input.boot_id, is_alone, state, format_version, expires_at, crashes
-       FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $5::boolean[])) WITH ORDINALITY AS input(id, boot_id, is_alone, place) JOIN jobs ON jobs.id = input.id
-       WHERE EXISTS (SELECT FROM node)
-       ORDER BY jobs.id FOR UPDATE OF jobs
      ), claimed AS (
        UPDATE jobs SET state = 'running', fence = greatest(jobs.fence, (SELECT epoch FROM platform) * 4294967296::bigint) + 1, boot_id = node.boot_id, node_id = node.id,
          attempt = jobs.attempt + 1, started_at = now(), progress = NULL, progress_note = NULL, event_seq = jobs.event_seq + 1
-       FROM locked JOIN node USING (boot_id)
-       WHERE jobs.id = locked.id AND locked.state = 'queued' AND locked.format_version <= $3 AND (locked.expires_at IS NULL OR locked.expires_at > now())
-         AND (locked.crashes < $4::integer OR is_alone)
+       -- Of an array in a subselect the planner does not see how long it is: else it would plan anew for few jobs, which takes it longer than to claim them.
+       FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $5::boolean[])) WITH ORDINALITY AS input(id, boot_id, is_alone, place) JOIN node USING (boot_id)
+       WHERE jobs.id = input.id AND jobs.state ${byIdOnly} = 'queued' AND format_version <= $3 AND (expires_at IS NULL OR expires_at > now())
+         AND (crashes < $4::integer OR is_alone)
        RETURNING place::integer, jobs.id, ${claimedColumns}, jobs.event_seq, jobs.node_id
      ), event_rows AS (
        INSERT INTO job_events (job_id, seq, state, attempt, node_id, fence) SELECT id, event_seq, 'running', attempt, node_id, fence FROM claimed

@@ -2,6 +2,7 @@ import type { BlobRef } from '../../domain/blob.ts'
 import type { JobError, Json, Usage } from '../../domain/job.ts'
 import type { JobState, NextAfterFailure } from '../../domain/job-state.ts'
 import type { Postgres } from '../postgres.ts'
+import { byIdOnly, inIdOrder } from './by-id.ts'
 
 /** How an attempt ended, as its holder reports it. */
 export type Finish = { id: string; fence: number; usage: Usage | null } &
@@ -12,6 +13,10 @@ export type Finish = { id: string; fence: number; usage: Usage | null } &
     | { outcome: 'handed-back'; error: JobError; next: NextAfterFailure; reason: string }
   )
 
+/** What stands in the row when the end is written decides, not what stood there when the statement began: a cancel may come in between. */
+const isCancelled = "(outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL)"
+const isPending = "(next_state = 'pending' AND cancel_requested_at IS NULL)"
+
 /**
  * T4, T5 and T6: holders end attempts, each under its own boot. Answers with the state that each job went to, or null when it was not its holder's any more: then
  * nothing was changed, and nothing may be reported. A job that failed or was handed back under a cancel flag becomes cancelled.
@@ -20,43 +25,39 @@ export async function finishJobs(
   postgres: Postgres,
   finishes: readonly { bootId: string; finish: Finish }[],
 ): Promise<(JobState | null)[]> {
-  const inputs = finishes.map(({ finish }) => toInput(finish))
+  const sorted = finishes.toSorted(inIdOrder(({ finish }) => finish.id))
+  const inputs = sorted.map(({ finish }) => toInput(finish))
   const rows = await postgres.query<{ place: number; state: JobState }>(
     `WITH input AS (
-       SELECT place::integer, boot_id, id, fence, result, usage::jsonb, coalesce(other->>'outcome', 'succeeded') AS outcome, coalesce(other->>'state', 'succeeded') AS state,
+       SELECT place::integer, boot_id, id, fence, result, usage::jsonb, coalesce(other->>'outcome', 'succeeded') AS outcome, coalesce(other->>'state', 'succeeded') AS next_state,
          (other->>'delay_ms')::integer AS delay_ms, other->'result_ref' AS result_ref, other->'error' AS error, other->>'reason' AS reason,
          other->>'next_tier' AS next_tier, (other->>'next_memory_mb')::integer AS next_memory_mb
        -- What all have stands in arrays and lines: JSON takes Postgres several times as long to read. In subselects for the reason that the claim tells.
        FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::bigint[]), string_to_array($4, E'\\n', ''), string_to_array($5, E'\\n', ''), string_to_array($6, E'\\n', ''))
          WITH ORDINALITY AS ends(boot_id, id, fence, result, usage, text, place), LATERAL (SELECT text::jsonb AS other OFFSET 0) AS others
-     ), locked AS MATERIALIZED (
-       -- By id alone, as in the claim.
-       SELECT place, jobs.id, jobs.state AS state_now, jobs.fence AS fence_now, jobs.boot_id AS boot_now, input.fence, input.boot_id, outcome, delay_ms, input.result, input.result_ref, input.error, input.usage, reason, next_tier, next_memory_mb,
-              CASE WHEN outcome <> 'succeeded' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE input.state END AS next_state
-       FROM jobs JOIN input ON input.id = jobs.id
-       ORDER BY jobs.id FOR UPDATE OF jobs
      ), moved AS (
        UPDATE jobs SET
-         state = next_state,
+         state = CASE WHEN ${isCancelled} THEN 'cancelled' ELSE next_state END,
          failures = failures + (outcome = 'failed')::integer,
          hand_backs = hand_backs + (outcome = 'handed-back')::integer,
-         due_at = CASE WHEN next_state = 'pending' THEN now() + delay_ms * interval '1 millisecond' ELSE due_at END,
+         due_at = CASE WHEN ${isPending} THEN now() + delay_ms * interval '1 millisecond' ELSE due_at END,
          ready = coalesce(delay_ms, 0) = 0,
-         tier = CASE WHEN next_state = 'pending' THEN coalesce(next_tier, tier) ELSE tier END,
-         memory_mb = CASE WHEN next_state = 'pending' THEN coalesce(next_memory_mb, memory_mb) ELSE memory_mb END,
-         result = locked.result::json,
-         result_ref = locked.result_ref,
-         error = CASE WHEN next_state = 'cancelled' THEN jsonb_build_object('code', 'CANCELLED', 'message', 'Cancelled on request.', 'attempt', attempt)
-                      WHEN outcome = 'handed-back' AND next_state = 'pending' THEN jobs.error
-                      ELSE locked.error END,
-         usage = locked.usage,
+         tier = CASE WHEN ${isPending} THEN coalesce(next_tier, tier) ELSE tier END,
+         memory_mb = CASE WHEN ${isPending} THEN coalesce(next_memory_mb, memory_mb) ELSE memory_mb END,
+         result = input.result::json,
+         result_ref = input.result_ref,
+         error = CASE WHEN ${isCancelled} THEN jsonb_build_object('code', 'CANCELLED', 'message', 'Cancelled on request.', 'attempt', attempt)
+                      WHEN outcome = 'handed-back' AND ${isPending} THEN jobs.error
+                      ELSE input.error END,
+         usage = input.usage,
          progress = CASE WHEN next_state = 'succeeded' AND progress IS NOT NULL THEN 100 ELSE progress END,
          boot_id = NULL,
-         cancel_requested_at = CASE WHEN next_state = 'pending' THEN NULL ELSE cancel_requested_at END,
-         finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE now() END,
+         cancel_requested_at = CASE WHEN ${isPending} THEN NULL ELSE cancel_requested_at END,
+         finished_at = CASE WHEN ${isPending} THEN NULL ELSE now() END,
          event_seq = event_seq + 1
-       FROM locked WHERE jobs.id = locked.id AND state_now = 'running' AND fence_now = locked.fence AND boot_now = locked.boot_id
-       RETURNING place, jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq, jobs.node_id, jobs.started_at, jobs.usage, locked.boot_id, outcome, locked.error AS attempt_error, reason
+       FROM input
+       WHERE jobs.id = input.id AND jobs.state ${byIdOnly} = 'running' AND jobs.fence = input.fence AND jobs.boot_id = input.boot_id
+       RETURNING place, jobs.id, jobs.fence, jobs.state, jobs.attempt, jobs.event_seq, jobs.node_id, jobs.started_at, jobs.usage, input.boot_id, outcome, input.error AS attempt_error, reason
      ), attempt_rows AS (
        INSERT INTO attempts (job_id, attempt, fence, node_id, boot_id, outcome, error, usage, started_at)
        SELECT id, attempt, fence, node_id, boot_id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE outcome END, attempt_error, usage, started_at FROM moved
@@ -66,18 +67,17 @@ export async function finishJobs(
      )
      SELECT place, state FROM moved`,
     [
-      finishes.map(({ bootId }) => bootId),
-      finishes.map(({ finish }) => finish.id),
-      finishes.map(({ finish }) => finish.fence),
+      sorted.map(({ bootId }) => bootId),
+      sorted.map(({ finish }) => finish.id),
+      sorted.map(({ finish }) => finish.fence),
       toLines(inputs.map(({ result }) => result)),
-      toLines(finishes.map(({ finish }) => finish.usage ?? undefined)),
+      toLines(sorted.map(({ finish }) => finish.usage ?? undefined)),
       toLines(inputs.map(({ other }) => other)),
     ],
     'finish-jobs',
   )
-  const states: (JobState | null)[] = finishes.map(() => null)
-  for (const { place, state } of rows) states[place - 1] = state
-  return states
+  const states = new Map(rows.map(({ place, state }) => [sorted[place - 1], state]))
+  return finishes.map((finish) => states.get(finish) ?? null)
 }
 
 /** Values as JSON, one a line, which JSON itself has none of (RFC 8259, section 7); an empty one for undefined. */

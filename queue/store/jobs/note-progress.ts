@@ -1,4 +1,5 @@
 import type { Postgres } from '../postgres.ts'
+import { byIdOnly, inIdOrder } from './by-id.ts'
 
 export interface ProgressNote {
   id: string
@@ -13,19 +14,17 @@ export async function noteProgress(
   postgres: Postgres,
   notes: readonly { bootId: string; note: ProgressNote }[],
 ): Promise<void> {
+  const sorted = notes.toSorted(inIdOrder(({ note }) => note.id))
   await postgres.query(
-    `WITH locked AS MATERIALIZED (
-       SELECT jobs.id, t.progress, t.note FROM jobs JOIN unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::bigint[]), (SELECT $4::smallint[]), (SELECT $5::text[])) AS t(boot_id, id, fence, progress, note) ON t.id = jobs.id
-       WHERE state = 'running' AND jobs.fence = t.fence AND jobs.boot_id = t.boot_id
-       ORDER BY jobs.id FOR NO KEY UPDATE OF jobs
-     )
-     UPDATE jobs SET progress = locked.progress, progress_note = locked.note FROM locked WHERE jobs.id = locked.id`,
+    `UPDATE jobs SET progress = input.progress, progress_note = input.note
+     FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::bigint[]), (SELECT $4::smallint[]), (SELECT $5::text[])) AS input(boot_id, id, fence, progress, note)
+     WHERE jobs.id = input.id AND jobs.state ${byIdOnly} = 'running' AND jobs.fence = input.fence AND jobs.boot_id = input.boot_id`,
     [
-      notes.map(({ bootId }) => bootId),
-      notes.map(({ note }) => note.id),
-      notes.map(({ note }) => note.fence),
-      notes.map(({ note }) => note.progress),
-      notes.map(({ note }) => note.note),
+      sorted.map(({ bootId }) => bootId),
+      sorted.map(({ note }) => note.id),
+      sorted.map(({ note }) => note.fence),
+      sorted.map(({ note }) => note.progress),
+      sorted.map(({ note }) => note.note),
     ],
     'note-progress',
   )

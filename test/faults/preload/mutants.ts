@@ -55,9 +55,9 @@ export const mutants: Mutant[] = [
     changes: [
       replace(
         finish,
-        [/AND fence_now = locked\.fence AND boot_now = locked\.boot_id/, ''],
+        [/AND jobs\.fence = input\.fence AND jobs\.boot_id = input\.boot_id/, ''],
         // It writes under its own fence, as one would that asks for none.
-        [/RETURNING place, jobs\.id, jobs\.fence/, 'RETURNING place, jobs.id, locked.fence'],
+        [/RETURNING place, jobs\.id, jobs\.fence/, 'RETURNING place, jobs.id, input.fence'],
       ),
     ],
   },
@@ -69,8 +69,8 @@ export const mutants: Mutant[] = [
       replace(
         finish,
         [
-          /state_now = 'running' AND fence_now = locked\.fence AND boot_now = locked\.boot_id/,
-          'fence_now = locked.fence',
+          /AND jobs\.state \$\{byIdOnly\} = 'running' AND jobs\.fence = input\.fence AND jobs\.boot_id = input\.boot_id/,
+          'AND jobs.fence = input.fence',
         ],
         [/(started_at FROM moved)(\s+\), event_rows)/, '$1 ON CONFLICT DO NOTHING$2'],
       ),
@@ -80,7 +80,9 @@ export const mutants: Mutant[] = [
     name: 'claim-running',
     leavesOut: 'claims only from queued: running rows are claimed too',
     shownBy: ['redis', 'network'],
-    changes: [replace(claim, [/locked\.state = 'queued'/, "locked.state IN ('queued', 'running')"])],
+    changes: [
+      replace(claim, [/jobs\.state \$\{byIdOnly\} = 'queued'/, "jobs.state IN ('queued', 'running')"]),
+    ],
   },
   {
     name: 'claim-terminal',
@@ -88,8 +90,8 @@ export const mutants: Mutant[] = [
     shownBy: ['redis', 'network'],
     changes: [
       replace(claim, [
-        /locked\.state = 'queued'/,
-        "locked.state IN ('queued', 'succeeded', 'failed', 'cancelled')",
+        /jobs\.state \$\{byIdOnly\} = 'queued'/,
+        "jobs.state IN ('queued', 'succeeded', 'failed', 'cancelled')",
       ]),
     ],
   },
