@@ -111,8 +111,8 @@ export function openPostgres(options: PostgresOptions): Postgres {
   }
 }
 
-/** SQLSTATE classes and codes that tell that the server, not the statement, is at fault (PostgreSQL 15, appendix A). */
-const unavailableStates = /^(08|53|57P|58|25006|57014)/
+/** SQLSTATE classes and codes that tell that the server or what else goes on there, not the statement, is at fault (PostgreSQL 15, appendix A). */
+const unavailableStates = /^(08|40P01|53|57P|58|25006|57014)/
 const unavailableCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -29,3 +29,31 @@ test('a connection that breaks between two statements of a transaction undoes it
   await expect(work).rejects.toMatchObject({ code: 'POSTGRES_UNAVAILABLE' })
   expect(await postgres.query('SELECT FROM platform WHERE epoch = 77')).toEqual([])
 })
+
+test('who is undone because two wait for each other is told to try again', async () => {
+  const postgres = openPostgres({
+    ...{
+      databaseUrl: await testDatabase(),
+      poolSize: 2,
+      statementTimeoutMs: 5000,
+      name: 'test',
+      log: silentLogger,
+    },
+  })
+  cleanUp(() => postgres.close())
+  await postgres.query('CREATE TABLE pair AS SELECT id FROM generate_series(0, 1) AS ids(id)')
+  const { promise: bothHold, resolve } = Promise.withResolvers<undefined>()
+  let holding = 0
+  const lockBoth = (from: number) =>
+    postgres.transaction(async (query) => {
+      await query('SELECT FROM pair WHERE id = $1 FOR UPDATE', [from])
+      if (++holding === 2) resolve(undefined)
+      await bothHold
+      await query('SELECT FROM pair WHERE id = $1 FOR UPDATE', [1 - from])
+    })
+  const ends = await Promise.allSettled([lockBoth(0), lockBoth(1)])
+  expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect(ends.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { code: 'POSTGRES_UNAVAILABLE' },
+  })
+})
