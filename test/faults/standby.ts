@@ -15,12 +15,13 @@ import type { Store } from './stores.ts'
 const run = promisify(execFile)
 const copyDeadlineMs = 120_000
 const streamDeadlineMs = 30_000
+const promotionDeadlineMs = 15_000
 
 /** A Postgres that follows another by streaming replication. */
 export interface Standby {
   /** The way of its replication: what is held here, it does not know. */
   link: Proxy
-  /** Makes it a primary and resolves when it takes writes. The former one must be dead. */
+  /** Begins to make it a primary; until it is one, it answers who only reads. The former one must be dead. */
   promote(): Promise<{ server: LocalPostgres; options: LocalServerOptions }>
 }
 
@@ -67,7 +68,6 @@ export async function startStandby(
       primary_conninfo: `host=127.0.0.1 port=${String(link.port)} user=${url.username} password=${url.password} application_name=${standbyName}`,
     },
   }
-  // It serves only when it is promoted, and this resolves then.
   const serving = startPostgres(options)
   serving.catch(() => {}) // told by promote()
   if (isSynchronous) {
@@ -95,6 +95,22 @@ export async function startStandby(
       const server = await serving
       return { server, options: { ...options, settings: { ...primary.options.settings } } }
     },
+  }
+}
+
+/** Resolves when a Postgres takes writes: to be promoted may take it the 5 s of its wal_retrieve_retry_interval. */
+export async function untilPrimary(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, application_name: 'campaign' })
+  await client.connect()
+  try {
+    await waitFor(
+      async () =>
+        (await client.query<{ is_primary: boolean }>('SELECT NOT pg_is_in_recovery() AS is_primary')).rows[0]
+          ?.is_primary,
+      { timeoutMs: promotionDeadlineMs, everyMs: 1, what: 'the standby to take writes' },
+    )
+  } finally {
+    await client.end()
   }
 }
 

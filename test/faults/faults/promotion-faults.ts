@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres } from '../../../ops/local/postgres-server.ts'
 import { waitFor } from '../../support/wait-for.ts'
-import { readProgress, startStandby, whyNoStandby } from '../standby.ts'
+import { readProgress, startStandby, untilPrimary, whyNoStandby } from '../standby.ts'
 import type { Fault, Scene } from './fault.ts'
 import { measureAcceptance } from './postgres-faults.ts'
 
@@ -45,6 +45,7 @@ async function promote(scene: Scene, { isSynchronous }: { isSynchronous: boolean
   const promoted = await standby.promote()
   const there = await readProgress(promoted.server.url)
   postgres.replaceBy(promoted.server, promoted.options)
+  await untilPrimary(promoted.server.url)
   measureAcceptance(scene)
 
   const fenced = await startPostgres(former.options) // on another port, which nobody knows
