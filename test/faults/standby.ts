@@ -15,7 +15,6 @@ import type { Store } from './stores.ts'
 const run = promisify(execFile)
 const copyDeadlineMs = 120_000
 const streamDeadlineMs = 30_000
-const promotionDeadlineMs = 15_000
 
 /** A Postgres that follows another by streaming replication. */
 export interface Standby {
@@ -95,22 +94,6 @@ export async function startStandby(
       const server = await serving
       return { server, options: { ...options, settings: { ...primary.options.settings } } }
     },
-  }
-}
-
-/** Resolves when a Postgres takes writes: to be promoted may take it the 5 s of its wal_retrieve_retry_interval. */
-export async function untilPrimary(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'campaign' })
-  await client.connect()
-  try {
-    await waitFor(
-      async () =>
-        (await client.query<{ is_primary: boolean }>('SELECT NOT pg_is_in_recovery() AS is_primary')).rows[0]
-          ?.is_primary,
-      { timeoutMs: promotionDeadlineMs, everyMs: 1, what: 'the standby to take writes' },
-    )
-  } finally {
-    await client.end()
   }
 }
 

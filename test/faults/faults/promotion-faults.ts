@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres } from '../../../ops/local/postgres-server.ts'
 import { waitFor } from '../../support/wait-for.ts'
-import { readProgress, startStandby, untilPrimary, whyNoStandby } from '../standby.ts'
+import { readProgress, startStandby, whyNoStandby } from '../standby.ts'
 import type { Fault, Scene } from './fault.ts'
 import { measureAcceptance } from './postgres-faults.ts'
 
+const promotionDeadlineMs = 15_000
 const epochDeadlineMs = 15_000
 
 /** Postgres replaced by its standby. */
@@ -45,7 +46,7 @@ async function promote(scene: Scene, { isSynchronous }: { isSynchronous: boolean
   const promoted = await standby.promote()
   const there = await readProgress(promoted.server.url)
   postgres.replaceBy(promoted.server, promoted.options)
-  await untilPrimary(promoted.server.url)
+  await untilPrimary(sql)
   measureAcceptance(scene)
 
   const fenced = await startPostgres(former.options) // on another port, which nobody knows
@@ -67,6 +68,15 @@ async function promote(scene: Scene, { isSynchronous }: { isSynchronous: boolean
   await waitFor(async () => (await readEpoch(scene)) > epochBefore, {
     timeoutMs: epochDeadlineMs,
     what: 'the epoch to rise after the promotion',
+  })
+}
+
+/** Until it takes writes: to be promoted may take a standby the 5 s of its wal_retrieve_retry_interval. */
+async function untilPrimary(sql: Scene['cluster']['stores']['sql']): Promise<void> {
+  await waitFor(async () => (await sql.query('SELECT WHERE NOT pg_is_in_recovery()')).rows.length > 0, {
+    timeoutMs: promotionDeadlineMs,
+    everyMs: 1,
+    what: 'the standby to take writes',
   })
 }
 

@@ -57,11 +57,9 @@ test('an end obeys what stands in the row when it gets it: a cancel that came be
     finish: { id: job.id, fence: job.fence, usage: null, ...ended } as Finish,
   })
   const retried = (message: string) => ({
-    ...{
-      outcome: 'failed',
-      error: { code: 'THROWN', message, attempt: 1 },
-      next: { state: 'pending', delayMs: 60_000 },
-    },
+    outcome: 'failed',
+    error: { code: 'THROWN', message, attempt: 1 },
+    next: { state: 'pending', delayMs: 60_000 },
   })
 
   const finish = () => deps.jobs.finish(jobs.map((job, i) => end(job, retried(`the ${String(i)}th`))))
@@ -111,10 +109,8 @@ test('claims, ends and notes of the same jobs in opposite order wait for one ano
   const ends = await atOnce((_, own) =>
     deps.jobs.finish(
       own.map((id) => ({
-        ...{
-          bootId: holder ?? '',
-          finish: { ...byHolder(id), usage: null, outcome: 'succeeded', result: id },
-        },
+        bootId: holder ?? '',
+        finish: { ...byHolder(id), usage: null, outcome: 'succeeded', result: id },
       })),
     ),
   )
