@@ -90,7 +90,11 @@ export function makeDeliveries(
     queueOf,
     async send(tier, jobs) {
       try {
-        await queueOf(tier).addBulk([...Map.groupBy(jobs, (job) => job.deliveryId).values()].map(toEntry))
+        const entries = [...Map.groupBy(jobs, (job) => job.deliveryId).values()].map(toEntry)
+        const [only, ...others] = entries
+        // A pipeline, which addBulk makes, costs more than a delivery: ioredis copies all scripts that it knows to each.
+        if (only && others.length === 0) await queueOf(tier).add(only.name, only.data, only.opts)
+        else await queueOf(tier).addBulk(entries)
       } catch (error) {
         throw redisUnavailable(error)
       }

@@ -29,8 +29,24 @@ interface Entry {
   resetAtMs: number
 }
 
+/**
+ * KEYS are counts, ARGV what is added to each and how long its window is, in ms; answers with a count and the ms left of its window for each. The window begins
+ * with its first count: NX leaves a running one alone (Redis 7.0). Not a pipeline: ioredis copies each script that it knows, and BullMQ has fifty, to each of them.
+ */
+const incrementAll = `
+  local counts = {}
+  for i, key in ipairs(KEYS) do
+    local total = redis.call('INCRBY', key, ARGV[2 * i - 1])
+    redis.call('PEXPIRE', key, ARGV[2 * i], 'NX')
+    counts[i] = { total, redis.call('PTTL', key) }
+  end
+  return counts`
+
 /** Between two rounds: a count that other gateways learn this much later lets no more through than one that is on its way. */
 const pauseMs = 20
+
+/** Names in a round, for which Redis serves nobody else. */
+const mostPerRound = 1000
 
 /** Most names kept in a process; past it those whose window ended go first. */
 const maxEntries = 100_000
@@ -41,7 +57,7 @@ export function makeRateCounts(
   nowMs: () => number = () => performance.now(),
 ): RateCounts {
   const entries = new Map<string, Entry>()
-  let dirty = new Map<string, Entry>()
+  const dirty = new Map<string, Entry>()
   let isSending = false
 
   function entryOf(name: string, windowMs: number): Entry {
@@ -68,8 +84,10 @@ export function makeRateCounts(
   async function send(): Promise<void> {
     isSending = true
     while (dirty.size > 0) {
-      const round = [...dirty].map(([name, entry]) => ({ name, entry, amount: entry.unsent }))
-      dirty = new Map()
+      const round = [...dirty]
+        .slice(0, mostPerRound)
+        .map(([name, entry]) => ({ name, entry, amount: entry.unsent }))
+      for (const { name } of round) dirty.delete(name)
       try {
         const answers = await increment(
           round.map(({ name, entry, amount }) => ({ name, amount, windowMs: entry.windowMs })),
@@ -94,23 +112,16 @@ export function makeRateCounts(
     isSending = false
   }
 
-  /** The window begins with its first count: NX leaves a running one alone (Redis 7.0). */
   async function increment(
     counts: readonly { name: string; amount: number; windowMs: number }[],
-  ): Promise<(Count | undefined)[]> {
-    const pipeline = redis.pipeline()
-    for (const { name, amount, windowMs } of counts) {
-      const key = rateKey(name)
-      pipeline.incrby(key, amount).pexpire(key, windowMs, 'NX').pttl(key)
-    }
-    const replies = (await pipeline.exec()) ?? []
-    return counts.map((_, i) => {
-      const [countError, total] = replies[i * 3] ?? []
-      const [ttlError, resetMs] = replies[i * 3 + 2] ?? []
-      return countError || ttlError || typeof total !== 'number' || typeof resetMs !== 'number'
-        ? undefined
-        : { total, resetMs: Math.max(0, resetMs) }
-    })
+  ): Promise<Count[]> {
+    const replies = (await redis.eval(
+      incrementAll,
+      counts.length,
+      ...counts.map(({ name }) => rateKey(name)),
+      ...counts.flatMap(({ amount, windowMs }) => [amount, windowMs]),
+    )) as [total: number, resetMs: number][]
+    return replies.map(([total, resetMs]) => ({ total, resetMs: Math.max(0, resetMs) }))
   }
 
   return {

@@ -18,14 +18,9 @@ export function makeTaskProfiles(redis: Redis, log: Logger): TaskProfiles {
     tell(tier, serviceMs) {
       const key = profileKey(tier)
       const fields = Object.fromEntries([...serviceMs].map(([task, ms]) => [task, ms.toFixed(2)]))
-      redis
-        .pipeline()
-        .hset(key, fields)
-        .pexpire(key, keptMs)
-        .exec()
-        .catch((error: unknown) => {
-          log.debug('task profile not told', { tier, error })
-        })
+      Promise.all([redis.hset(key, fields), redis.pexpire(key, keptMs)]).catch((error: unknown) => {
+        log.debug('task profile not told', { tier, error })
+      })
     },
     async read(tier) {
       try {
