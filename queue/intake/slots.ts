@@ -78,7 +78,20 @@ export function makeSlots(capacity: NodeCapacity, gpuIds: readonly GpuId[] = [])
   const allocator = makeNodeAllocator(capacity)
   const share = shareOf(capacity)
   const waiting: Waiter[] = []
+  const givingUp = new WeakMap<AbortSignal, Set<() => void>>()
   let isHeld = false
+
+  /** Those to be called when the signal is aborted. One listener for all: Node walks along all that a signal has for each that is added. */
+  function givingUpWith(signal: AbortSignal): Set<() => void> {
+    const known = givingUp.get(signal)
+    if (known) return known
+    const waiters = new Set<() => void>()
+    givingUp.set(signal, waiters)
+    signal.addEventListener('abort', () => {
+      for (const giveUp of waiters) giveUp()
+    })
+    return waiters
+  }
 
   function tryGrant(need: Resources, isAlone = false): Grant | null {
     const allocation = allocator.take(need, isAlone)
@@ -153,14 +166,14 @@ export function makeSlots(capacity: NodeCapacity, gpuIds: readonly GpuId[] = [])
           serve() // those who could not overtake it
         }
         const timer = setTimeout(giveUp, waitMs)
-        signal.addEventListener('abort', giveUp)
+        const others = givingUpWith(signal).add(giveUp)
         const waiter: Waiter = {
           need,
           isAlone,
           overtakesLeft: mostOvertakes,
           settle(grant) {
             clearTimeout(timer)
-            signal.removeEventListener('abort', giveUp)
+            others.delete(giveUp)
             resolve(grant)
           },
         }
