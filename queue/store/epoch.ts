@@ -1,7 +1,6 @@
-import type pg from 'pg'
 import { QueueError } from '../domain/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import { asUnavailable } from './postgres.ts'
+import { asUnavailable, type Query } from './postgres.ts'
 
 /*
  * pg_control_checkpoint() tells the timeline of the last checkpoint, which a promoted standby makes only some time after it takes writes; the name of
@@ -20,11 +19,11 @@ const isAnother = `(postgres_cluster, postgres_timeline, postgres_database) IS D
  * role may not ask, that is logged once, and whoever restores must raise the epoch.
  * @throws POSTGRES_UNAVAILABLE for a standby: its promotion would not break the connection, which then had not been looked at
  */
-export function makeEpochKeeper(log: Logger): (client: pg.ClientBase) => Promise<void> {
+export function makeEpochKeeper(log: Logger): (query: Query) => Promise<void> {
   let isRefused = false
-  return async (client) => {
-    const { rows } = await client.query<{ is_standby: boolean }>('SELECT pg_is_in_recovery() AS is_standby')
-    if (rows[0]?.is_standby)
+  return async (query) => {
+    const [server] = await query<{ is_standby: boolean }>('SELECT pg_is_in_recovery() AS is_standby')
+    if (server?.is_standby)
       throw new QueueError(
         'POSTGRES_UNAVAILABLE',
         'Postgres is a standby; promote it, or mend DATABASE_URL.',
@@ -34,7 +33,7 @@ export function makeEpochKeeper(log: Logger): (client: pg.ClientBase) => Promise
       )
     if (isRefused) return
     try {
-      await keepEpoch(client, log)
+      await keepEpoch(query, log)
     } catch (error) {
       if (asUnavailable(error) instanceof QueueError) throw error
       isRefused = true
@@ -43,19 +42,16 @@ export function makeEpochKeeper(log: Logger): (client: pg.ClientBase) => Promise
   }
 }
 
-async function keepEpoch(client: pg.ClientBase, log: Logger): Promise<void> {
-  const { rows: strangers } = await client.query(
-    `SELECT FROM platform, (${found}) AS found WHERE ${isAnother}`,
-  )
+async function keepEpoch(query: Query, log: Logger): Promise<void> {
+  const strangers = await query(`SELECT FROM platform, (${found}) AS found WHERE ${isAnother}`)
   if (strangers.length === 0) return
   // The reaper is set back too: what the nodes renewed last may not have reached this Postgres.
-  const { rows } = await client.query<{ epoch: number }>(
+  const [raised] = await query<{ epoch: number }>(
     `UPDATE platform SET epoch = epoch + (postgres_cluster IS NOT NULL)::integer,
        reaper_seen_at = CASE WHEN postgres_cluster IS NULL THEN reaper_seen_at END,
        postgres_cluster = found.cluster, postgres_timeline = found.timeline, postgres_database = found.database
      FROM (${found}) AS found WHERE ${isAnother}
      RETURNING epoch`,
   )
-  const epoch = rows[0]?.epoch
-  if (epoch) log.warn('Postgres is another than before, epoch raised', { epoch })
+  if (raised) log.warn('Postgres is another than before, epoch raised', { epoch: raised.epoch })
 }

@@ -23,11 +23,18 @@ function parseInstant(text: string): Date {
   return lastInstant.at
 }
 
+/** Runs one statement. One with a name is parsed and planned once a connection: for what runs again and again with the same text. */
+export type Query = <Row extends object>(
+  text: string,
+  values?: readonly unknown[],
+  name?: string,
+) => Promise<Row[]>
+
 export interface Postgres {
-  /** Runs one statement. One with a name is parsed and planned once a connection: for what runs again and again with the same text. @throws POSTGRES_UNAVAILABLE when it can't be reached, is overloaded, or took too long */
-  query<Row extends object>(text: string, values?: readonly unknown[], name?: string): Promise<Row[]>
+  /** On a connection of the pool. @throws POSTGRES_UNAVAILABLE when it can't be reached, is overloaded, or took too long */
+  query: Query
   /** Runs statements in one transaction; an error undoes all. */
-  transaction<T>(work: (query: Postgres['query']) => Promise<T>): Promise<T>
+  transaction<T>(work: (query: Query) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -39,8 +46,8 @@ export interface PostgresOptions {
   /** Shown in pg_stat_activity. */
   name: string
   log: Logger
-  /** Looks at each new connection before it is used; one for which it throws is closed. */
-  inspect?: ((client: pg.ClientBase) => Promise<void>) | undefined
+  /** Looks at each new connection before it is used, by statements on it; one for which it throws is closed. */
+  inspect?: ((query: Query) => Promise<void>) | undefined
 }
 
 /** Opens a pool; the first statement connects. */
@@ -52,14 +59,13 @@ export function openPostgres(options: PostgresOptions): Postgres {
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: 60_000,
     statement_timeout: options.statementTimeoutMs,
-    query_timeout: options.statementTimeoutMs + 2000,
     idle_in_transaction_session_timeout: options.statementTimeoutMs + 5000,
     application_name: `noodle ${options.name}`,
     keepAlive: true,
     types,
     ...(inspect && {
       verify(client, done) {
-        inspect(client).then(() => done(), done)
+        inspect(queryOn(client)).then(() => done(), done)
       },
     }),
   })
@@ -68,46 +74,72 @@ export function openPostgres(options: PostgresOptions): Postgres {
   // So does one that breaks between two statements of a transaction: the pool listens to idle ones only. The next statement tells.
   pool.on('connect', (client) => client.on('error', () => undefined))
 
-  return {
-    async query<Row extends object>(text: string, values: readonly unknown[] = [], name?: string) {
-      try {
-        const { rows } = await pool.query<Row>({
-          text,
-          values: [...values],
-          ...(name !== undefined && { name }),
-        })
-        return rows
-      } catch (error) {
-        throw asUnavailable(error)
-      }
-    },
-    async transaction(work) {
-      const client = await pool.connect().catch((error: unknown) => {
-        throw asUnavailable(error)
+  /**
+   * Runs a statement, and gives it up when there is no answer in time. Not by pg's `query_timeout`: that assigns a function to a property, for which V8
+   * (13.6) makes it an old object, and all rows of the answer live until the next collection of the old ones.
+   */
+  const run = <Row extends object>(client: pg.ClientBase, statement: pg.QueryConfig): Promise<Row[]> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new NoAnswer())
+      }, options.statementTimeoutMs + 2000)
+      client.query<Row>(statement, (error: Error | null, result: pg.QueryResult<Row>) => {
+        clearTimeout(timer)
+        if (error) reject(error)
+        else resolve(result.rows)
       })
-      let broken: Error | undefined
+    })
+
+  const queryOn =
+    (client: pg.ClientBase): Query =>
+    (text, values = [], name) =>
+      run(client, { text, values: [...values], ...(name !== undefined && { name }) })
+
+  /** Lends a connection. `work` tells in the end whether another may have it next. */
+  async function withConnection<T>(work: (query: Query, keep: () => void) => Promise<T>): Promise<T> {
+    try {
+      const client = await pool.connect()
+      let isKept = false
       try {
-        await client.query('BEGIN')
-        const result = await work(
-          async <Row extends object>(text: string, values: readonly unknown[] = []) => {
-            const { rows } = await client.query<Row>(text, [...values])
-            return rows
-          },
-        )
-        await client.query('COMMIT')
-        return result
-      } catch (error) {
-        await client.query('ROLLBACK').catch((rollbackError: unknown) => {
-          broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError))
-        })
-        throw asUnavailable(error)
+        return await work(queryOn(client), () => (isKept = true))
       } finally {
-        client.release(broken) // a connection whose rollback failed is not used again
+        client.release(!isKept)
       }
-    },
+    } catch (error) {
+      throw asUnavailable(error)
+    }
+  }
+
+  return {
+    query: <Row extends object>(text: string, values?: readonly unknown[], name?: string) =>
+      withConnection(async (query, keep) => {
+        const rows = await query<Row>(text, values, name)
+        keep()
+        return rows
+      }),
+    transaction: (work) =>
+      withConnection(async (query, keep) => {
+        try {
+          await query('BEGIN')
+          const result = await work(query)
+          await query('COMMIT')
+          keep()
+          return result
+        } catch (error) {
+          if (!(error instanceof NoAnswer)) await query('ROLLBACK').then(keep, () => undefined)
+          throw error
+        }
+      }),
     async close() {
       if (!pool.ended) await pool.end()
     },
+  }
+}
+
+class NoAnswer extends Error {
+  constructor() {
+    super('No answer within the time of a statement.')
+    this.name = 'NoAnswer'
   }
 }
 
@@ -125,7 +157,7 @@ const unavailableCodes = new Set([
   'ENOENT',
 ])
 const unavailableMessages =
-  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Cannot use a pool after)/
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|No answer within|Client has encountered a connection error|Cannot use a pool after)/
 
 /** A lost, full or overloaded server as POSTGRES_UNAVAILABLE; any other error as it is. */
 export function asUnavailable(error: unknown): unknown {

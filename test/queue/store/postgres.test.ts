@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../../core/logger.ts'
 import { openPostgres } from '../../../queue/store/postgres.ts'
 import { cleanUp } from '../../support/clean-up.ts'
+import { openSwitchingProxy } from '../../support/switching-proxy.ts'
 import { connected } from '../../support/template-database.ts'
 import { testDatabase } from '../../support/test-database.ts'
 import { waitFor } from '../../support/wait-for.ts'
@@ -56,4 +57,29 @@ test('who is undone because two wait for each other is told to try again', async
   expect(ends.find(({ status }) => status === 'rejected')).toMatchObject({
     reason: { code: 'POSTGRES_UNAVAILABLE' },
   })
+})
+
+test('a statement, and a transaction, whose connection has gone deaf are given up, and what comes next gets another one', async () => {
+  const url = new URL(await testDatabase())
+  const { address, goDeaf } = await openSwitchingProxy(url.host)
+  url.host = address
+  const postgres = openPostgres({
+    ...{ databaseUrl: url.href, poolSize: 2, statementTimeoutMs: 100, name: 'test', log: silentLogger },
+  })
+  cleanUp(() => postgres.close())
+  const openOne = () => postgres.query('SELECT pg_sleep(0.05)')
+  await Promise.all([openOne(), openOne()])
+  const statement = Promise.withResolvers<unknown>()
+  const transaction = postgres.transaction(async (query) => {
+    await query('UPDATE platform SET epoch = 77')
+    goDeaf()
+    statement.resolve(postgres.query('SELECT 1'))
+    await query('SELECT 1')
+  })
+  const unavailable = { code: 'POSTGRES_UNAVAILABLE' }
+  await Promise.all([
+    expect(transaction).rejects.toMatchObject(unavailable),
+    expect(statement.promise).rejects.toMatchObject(unavailable),
+  ])
+  expect(await postgres.query('SELECT FROM platform WHERE epoch = 77')).toEqual([])
 })
