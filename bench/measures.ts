@@ -233,7 +233,8 @@ export async function measureBacklog(
   }
   await background?.stop()
   const drained = await using(await contender.startWorkers(), async (workers) => {
-    const [from, to] = [sizes.drain / 10, Math.min(sizes.drain, backlog) * 0.9]
+    const worked = Math.min(sizes.drain, backlog)
+    const [from, to] = [worked / 10, worked * 0.9]
     await untilFinished(workers, from)
     const [fromCount, fromMs] = [await workers.finished(), performance.now()]
     await untilFinished(workers, to)

@@ -3,7 +3,10 @@ import type { Figures } from './measures.ts'
 type Rounds = ReadonlyMap<string, Record<string, Figures[]>>
 
 /** The page of a run: how it was made, the medians, and what the promises of speed are about. */
-export function page(figures: Rounds, run: { rounds: number; machine: string; command: string }): string {
+export function page(
+  figures: Rounds,
+  run: { rounds: number; backlog: number; machine: string; command: string },
+): string {
   return `# Benchmark
 
 <!-- Made by npm run bench -- --report, in bench/. -->
@@ -12,8 +15,8 @@ Noodle as it ships beside what one would write instead, all on one Redis and one
 200 bytes, in turns. *naive durable*: Express, jsonwebtoken, an INSERT and a \`queue.add\` a request, a worker that updates its row for each job; *naive*: the same
 without Postgres; *bare BullMQ*: \`addBulk\` and a worker; *pg-boss* and *graphile-worker* behind the same Express.
 *Express alone* reads the same submissions as JSON and answers each with the bytes of Noodle's answer; it asks nobody who they are and stores nothing, so that
-no gateway of one process with Express can take more than it on this machine. Generator, stores and processes share the
-machine, so figures hold side by side only, and not from one run to another.
+no gateway of one process with Express can take more than it on this machine. A backlog that is worked
+off has ${run.backlog.toLocaleString('en')} jobs, that of slow contenders less. Generator, stores and processes share the machine, so figures hold side by side only, and not from one run to another.
 
 ${run.machine}. Medians of ${String(run.rounds)} rounds. Again: \`${run.command}\`
 

@@ -14,7 +14,7 @@ const script = (name: string): string => join(import.meta.dirname, '../processes
 
 export type Store = 'durable' | 'redis' | 'pg-boss' | 'graphile-worker'
 
-const shares: Partial<Record<Store, number>> = { 'pg-boss': 0.1, 'graphile-worker': 0.25 }
+const shares: Partial<Record<Store, number>> = { 'pg-boss': 0.05, 'graphile-worker': 0.25 }
 
 const schema = `
   CREATE TABLE jobs (
