@@ -150,9 +150,10 @@ test(
     expect(guest.stdout()).toMatch(firstJob)
     expect(guest.stdout()).not.toMatch(/Redis|Postgres|database/)
     const processes = processesOf(otherHome)
-    expect(find(processes, 'main.ts')).toHaveLength(6)
+    const own = find(processes, 'main.ts')
+    expect(own.length).toBeGreaterThanOrEqual(6) // a worker more where scaling has begun it, as above
     expect(find(processes, 'keeper-process.js')).toHaveLength(1) // of the worker that ran the first job
-    expect(processes).toHaveLength(7)
+    expect(processes).toHaveLength(own.length + 1)
     expect(readdirSync(otherHome)).not.toContainEqual(expect.stringMatching(/redis|postgres/))
 
     expect(await guest.hangUp()).toBe(0)
